@@ -1,0 +1,3 @@
+module matomo-fleet/local/pulumi
+
+go 1.26.8
