@@ -1,0 +1,133 @@
+/**
+ * What the embedded engine and cluster are made of: each an artefact that is built once from a Go
+ * module pinned in local/go/NAME, for machines on which the vendors' binaries cannot be downloaded.
+ */
+import * as fs from "node:fs/promises";
+import * as path from "node:path";
+
+/** How one artefact is made, in a copy of its folder, into an empty folder. */
+export interface Artefact {
+  /** Folder below local/go that holds go.mod, go.sum and, where there is one, main.go. */
+  name: string;
+  /** What a person reads while it is built. */
+  title: string;
+  /** The command to build; an artefact without one only takes files out of modules. */
+  command?: { package: string; output: string; ldflags: string };
+  /** Other names of the command, for a binary that looks at the name it was started by. */
+  links?: string[];
+  /** Modules whose files are needed, by path. */
+  modules?: string[];
+  /** Puts files of those modules beside main.go before, or into the output after, the build. */
+  files?: (moduleFolders: string[], buildFolder: string, outputFolder: string) => Promise<void>;
+}
+
+const kubernetesVersion = "github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version";
+const componentVersion = "k8s.io/component-base/version";
+
+/** The Pulumi CLI with its engine. */
+export const pulumiCli: Artefact = {
+  name: "pulumi",
+  title: "Pulumi engine 3.259",
+  command: {
+    package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+    output: "pulumi",
+    ldflags: "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.259.0",
+  },
+};
+
+/** What the engine starts to run a TypeScript program. */
+export const languageHost: Artefact = {
+  name: "language-nodejs",
+  title: "Pulumi language host for Node.js",
+  command: {
+    package: "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs",
+    output: "pulumi-language-nodejs",
+    ldflags: "",
+  },
+};
+
+/** The Kubernetes resource provider, of the same version as the SDK in package.json. */
+export const kubernetesProvider: Artefact = {
+  name: "pulumi-kubernetes",
+  title: "Pulumi Kubernetes provider 4.27",
+  command: {
+    package: ".",
+    output: "pulumi-resource-kubernetes",
+    ldflags: `-X ${kubernetesVersion}=4.27.0`,
+  },
+  modules: ["github.com/pulumi/pulumi-kubernetes/provider/v4"],
+  files: async ([module], buildFolder) => {
+    const folder = path.join(module, "cmd", "pulumi-resource-kubernetes");
+    // The released provider carries its version in the schema; the module's file has none.
+    const schema = JSON.parse(await fs.readFile(path.join(folder, "schema.json"), "utf8"));
+    schema.version = "4.27.0";
+    await fs.writeFile(path.join(buildFolder, "schema.json"), JSON.stringify(schema));
+    const mapping = await fs.readFile(path.join(folder, "terraform-mapping.json"));
+    await fs.writeFile(path.join(buildFolder, "terraform-mapping.json"), mapping);
+  },
+};
+
+/** Every Kubernetes command, in one binary. */
+export const kubernetes: Artefact = {
+  name: "kubernetes",
+  title: "Kubernetes 1.34",
+  command: {
+    package: ".",
+    output: "kubernetes",
+    // Without a version kubectl and the version checks of admission misbehave.
+    ldflags: [
+      `-X ${componentVersion}.gitVersion=v1.34.4`,
+      `-X ${componentVersion}.gitMajor=1`,
+      `-X ${componentVersion}.gitMinor=34`,
+    ].join(" "),
+  },
+  links: [
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "kubectl",
+  ],
+};
+
+/** The API server's database. */
+export const etcd: Artefact = {
+  name: "etcd",
+  title: "etcd 3.6",
+  command: { package: "go.etcd.io/etcd/server/v3", output: "etcd", ldflags: "" },
+};
+
+/** Simulated nodes: pods are scheduled and get Ready, and nothing runs. */
+export const kwok: Artefact = {
+  name: "kwok",
+  title: "kwok 0.7",
+  command: { package: "sigs.k8s.io/kwok/cmd/kwok", output: "kwok", ldflags: "" },
+};
+
+/** The custom resource definitions that a DOKS cluster with cert-manager and Gateway API has. */
+export const customResources: Artefact = {
+  name: "crds",
+  title: "cert-manager's and Gateway API's resource definitions",
+  modules: ["github.com/cert-manager/cert-manager", "sigs.k8s.io/gateway-api"],
+  files: async ([certManager, gatewayApi], _buildFolder, outputFolder) => {
+    const folders = [
+      path.join(certManager, "deploy", "crds"),
+      path.join(gatewayApi, "config", "crd", "standard"),
+    ];
+    for (const folder of folders) {
+      for (const file of (await fs.readdir(folder)).filter((name) => /\.io_.*\.yaml$/.test(name))) {
+        await fs.writeFile(
+          path.join(outputFolder, file),
+          await fs.readFile(path.join(folder, file)),
+        );
+      }
+    }
+  },
+};
+
+/** What the engine needs. */
+export const engineArtefacts = [pulumiCli, languageHost, kubernetesProvider];
+
+/** What the embedded cluster needs. */
+export const clusterArtefacts = [etcd, kubernetes, kwok, customResources];

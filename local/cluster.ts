@@ -1,0 +1,240 @@
+/**
+ * The embedded cluster: a real API server with etcd, controllers and scheduler, nodes simulated by
+ * kwok, and the stand-in for what DigitalOcean's cloud does. Any number of them, each with a state
+ * folder of its own, which holds all that a cluster is.
+ */
+import { existsSync } from "node:fs";
+import * as fs from "node:fs/promises";
+import * as https from "node:https";
+import { createServer, type AddressInfo } from "node:net";
+import * as path from "node:path";
+import { execa } from "execa";
+import * as lockfile from "proper-lockfile";
+import { stringify } from "yaml";
+import { customResources, etcd, kubernetes, kwok } from "./artefacts";
+import * as controlPlane from "./control-plane";
+import { awaitDaemon, daemonNames, daemonPid, startDaemon, stopDaemon } from "./daemons";
+import { baseObjects } from "./objects";
+import { checkout, localContext } from "./paths";
+import { ensureArtefact, type Report, type ToolchainOptions } from "./toolchain";
+
+export interface Cluster {
+  /** Its kubeconfig: context matomo-local, a cluster administrator. */
+  kubeconfig: string;
+  /** Where its processes keep their pid files, logs and data; audit.log tells who changed what. */
+  folder: string;
+  /** The cloud stand-in's HTTP API. */
+  cloudUrl: string;
+  /** Runs kubectl on it and gives its output. */
+  kubectl(args: string[], input?: string): Promise<string>;
+}
+
+export interface ClusterOptions extends ToolchainOptions {
+  /** Called when a step begins. Default: silent. */
+  report?: Report;
+}
+
+/** Ended in this order: nobody is left without what it speaks to. */
+const stopOrder = [
+  "cloud",
+  "kwok",
+  "kube-scheduler",
+  "kube-controller-manager",
+  "kube-apiserver",
+  "etcd",
+];
+
+/** Starts what does not run of a cluster; with all of it up, changes nothing. */
+export async function startCluster(
+  stateFolder: string,
+  options: ClusterOptions = {},
+): Promise<Cluster> {
+  const folder = clusterFolder(stateFolder);
+  const kubeconfig = path.join(stateFolder, "kubeconfig");
+  const report = options.report ?? (() => undefined);
+  const etcdFolder = await ensureArtefact(etcd, options);
+  const kubernetesFolder = await ensureArtefact(kubernetes, options);
+  const kwokFolder = await ensureArtefact(kwok, options);
+  const definitions = await ensureArtefact(customResources, options);
+
+  controlPlane.writeCredentials(folder);
+  const release = await lockCluster(folder);
+  try {
+    report("etcd");
+    if (daemonPid(folder, "etcd") === undefined) {
+      await fs.rm(path.join(folder, "etcd.sock:0"), { force: true });
+    }
+    startDaemon(folder, controlPlane.etcdDaemon(folder, etcdFolder));
+    await awaitDaemon(folder, "etcd", async () => existsSync(path.join(folder, "etcd.sock:0")));
+
+    report("API server");
+    const port = await apiServerPort(folder);
+    startDaemon(folder, controlPlane.apiServerDaemon(kubernetesFolder, port));
+    await awaitDaemon(folder, "kube-apiserver", () => isReady(folder, port));
+    controlPlane.writeKubeconfig(folder, localContext, port, kubeconfig);
+
+    report("controllers, scheduler, simulated nodes");
+    await startComponents(folder, port, kubernetesFolder, kwokFolder);
+    const cluster = await openCluster(stateFolder, options);
+    await applyBase(cluster, definitions);
+    return cluster;
+  } finally {
+    await release();
+  }
+}
+
+/** A cluster that was started, for a caller that did not start it. */
+export async function openCluster(
+  stateFolder: string,
+  options: ClusterOptions = {},
+): Promise<Cluster> {
+  const folder = clusterFolder(stateFolder);
+  const kubeconfig = path.join(stateFolder, "kubeconfig");
+  const kubectl = path.join(await ensureArtefact(kubernetes, options), "kubectl");
+  const cloud = path.join(folder, "cloud.json");
+  return {
+    kubeconfig,
+    folder,
+    cloudUrl: existsSync(cloud) ? JSON.parse(await fs.readFile(cloud, "utf8")).url : "",
+    kubectl: async (args, input) =>
+      // The environment could name another cluster; kubectl's caches go where the cluster's state is.
+      (await execa(kubectl, args, { input, env: { KUBECONFIG: kubeconfig } })).stdout,
+  };
+}
+
+/** Ends all processes of a cluster and keeps its data; the names of those that ran. */
+export async function stopCluster(stateFolder: string): Promise<string[]> {
+  const folder = clusterFolder(stateFolder);
+  if (!existsSync(folder)) {
+    return [];
+  }
+  const release = await lockCluster(folder);
+  try {
+    const stopped: string[] = [];
+    const started = daemonNames(folder);
+    for (const name of stopOrder.filter((daemon) => started.includes(daemon))) {
+      if (await stopDaemon(folder, name)) {
+        stopped.push(name);
+      }
+    }
+    return stopped;
+  } finally {
+    await release();
+  }
+}
+
+/** Each process of a cluster with its pid, undefined for one that does not run. */
+export function clusterStatus(stateFolder: string): Record<string, number | undefined> {
+  const folder = clusterFolder(stateFolder);
+  return Object.fromEntries(stopOrder.map((name) => [name, daemonPid(folder, name)]));
+}
+
+function clusterFolder(stateFolder: string): string {
+  return path.join(stateFolder, "cluster");
+}
+
+function lockCluster(folder: string): Promise<() => Promise<void>> {
+  return lockfile.lock(folder, { retries: { forever: true, minTimeout: 100, maxTimeout: 500 } });
+}
+
+async function startComponents(
+  folder: string,
+  port: number,
+  kubernetesFolder: string,
+  kwokFolder: string,
+): Promise<void> {
+  for (const user of controlPlane.componentUsers) {
+    const file = path.join(folder, controlPlane.userFile(user));
+    controlPlane.writeKubeconfig(folder, user, port, file);
+  }
+  // Without a configuration of its own kwok would read the one in the user's home folder.
+  const config = { apiVersion: "config.kwok.x-k8s.io/v1alpha1", kind: "KwokConfiguration" };
+  await fs.writeFile(path.join(folder, "kwok.yaml"), stringify(config));
+  const daemons = controlPlane.controllerDaemons(kubernetesFolder, kwokFolder);
+  daemons.forEach((daemon) => startDaemon(folder, daemon));
+  await startCloud(folder);
+}
+
+/** The stand-in for DigitalOcean's cloud and its controllers: volumes, load balancers. */
+async function startCloud(folder: string): Promise<void> {
+  const program = path.join(checkout, "local", "standins", "cloud.ts");
+  const address = path.join(folder, "cloud.json");
+  if (!existsSync(program) || daemonPid(folder, "cloud") !== undefined) {
+    return;
+  }
+  await fs.rm(address, { force: true });
+  const kubeconfig = path.join(folder, controlPlane.userFile("cloud-stand-in"));
+  startDaemon(folder, {
+    name: "cloud",
+    command: process.execPath,
+    args: [
+      "--import",
+      require.resolve("tsx"),
+      program,
+      "--kubeconfig",
+      kubeconfig,
+      "--state-dir",
+      folder,
+    ],
+  });
+  await awaitDaemon(folder, "cloud", async () => existsSync(address));
+}
+
+/** The port of the cluster's last start when it is free, so that its address stays the same. */
+async function apiServerPort(folder: string): Promise<number> {
+  const file = path.join(folder, "port");
+  const last = existsSync(file) ? Number(await fs.readFile(file, "utf8")) : 0;
+  if (daemonPid(folder, "kube-apiserver") !== undefined) {
+    return last;
+  }
+  const port = (await freePort(last)) ?? (await freePort(0));
+  if (port === undefined) {
+    throw new Error("no free port on 127.0.0.1 for the API server");
+  }
+  await fs.writeFile(file, String(port));
+  return port;
+}
+
+function freePort(wanted: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.on("error", () => resolve(undefined));
+    server.listen({ host: "127.0.0.1", port: wanted }, () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Whether the API server says that all its parts are up. */
+function isReady(folder: string, port: number): Promise<boolean> {
+  if (!existsSync(path.join(folder, "apiserver.crt"))) {
+    return Promise.resolve(false);
+  }
+  const headers = { authorization: `Bearer ${controlPlane.token(folder, localContext)}` };
+  const url = `https://127.0.0.1:${port}/readyz`;
+  return new Promise((resolve) => {
+    https
+      .get(url, { ca: controlPlane.authority(folder), headers, agent: false }, (response) => {
+        response.resume();
+        resolve(response.statusCode === 200);
+      })
+      .on("error", () => resolve(false));
+  });
+}
+
+/** Brings the objects of a new cluster, once per set of objects. */
+async function applyBase(cluster: Cluster, definitions: string): Promise<void> {
+  const file = path.join(cluster.folder, "base.json");
+  const text = JSON.stringify({ apiVersion: "v1", kind: "List", items: baseObjects() });
+  if (existsSync(file) && (await fs.readFile(file, "utf8")) === text) {
+    return;
+  }
+  const apply = ["apply", "--server-side", "--field-manager=embedded-cluster", "-f"];
+  await cluster.kubectl([...apply, definitions]);
+  await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all"]);
+  await cluster.kubectl([...apply, "-"], text);
+  await cluster.kubectl(["wait", "--for=condition=Ready", "node", "--all", "--timeout=60s"]);
+  await cluster.kubectl(["wait", "--for=create", "serviceaccount/default", "--timeout=60s"]);
+  await fs.writeFile(file, text);
+}

@@ -1,0 +1,158 @@
+/**
+ * Long-running processes that outlive the command that started them. Each is known by a file with
+ * its pid and the time at which it started: a pid alone can belong to somebody else by the time it
+ * is stopped.
+ */
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { execaSync } from "execa";
+
+export interface DaemonSpec {
+  /** Name of its pid file and its log. */
+  name: string;
+  command: string;
+  args: string[];
+  /** Default: the caller's environment. */
+  env?: NodeJS.ProcessEnv;
+}
+
+interface Identity {
+  pid: number;
+  started: string;
+}
+
+const pollMilliseconds = 20;
+/** The API server ends its open requests first, which takes it a few seconds. */
+const stopMilliseconds = 20_000;
+
+/** Starts a process in `folder`, detached, with its output in NAME.log. Nothing if it runs. */
+export function startDaemon(folder: string, spec: DaemonSpec): void {
+  if (daemonPid(folder, spec.name) !== undefined) {
+    return;
+  }
+  const log = fs.openSync(logFile(folder, spec.name), "a", 0o600);
+  try {
+    const child = spawn(spec.command, spec.args, {
+      cwd: folder,
+      detached: true,
+      env: spec.env,
+      stdio: ["ignore", log, log],
+    });
+    // A command that cannot be executed has no pid; the error event says why.
+    child.on("error", (error) => fs.appendFileSync(logFile(folder, spec.name), `${error}\n`));
+    child.unref();
+    const started = child.pid === undefined ? undefined : startTime(child.pid);
+    if (child.pid !== undefined && started !== undefined) {
+      const identity: Identity = { pid: child.pid, started };
+      fs.writeFileSync(pidFile(folder, spec.name), JSON.stringify(identity), { mode: 0o600 });
+    }
+  } finally {
+    fs.closeSync(log);
+  }
+}
+
+/** The pid of a daemon that runs; undefined when it never ran, has ended or the pid is reused. */
+export function daemonPid(folder: string, name: string): number | undefined {
+  const identity = readIdentity(folder, name);
+  return identity && startTime(identity.pid) === identity.started ? identity.pid : undefined;
+}
+
+/** Ends a daemon and waits until it is gone; true if it ran. */
+export async function stopDaemon(folder: string, name: string): Promise<boolean> {
+  const pid = daemonPid(folder, name);
+  if (pid !== undefined) {
+    signal(pid, "SIGTERM");
+    if (!(await ended(folder, name, stopMilliseconds))) {
+      signal(pid, "SIGKILL");
+      await ended(folder, name, stopMilliseconds);
+    }
+  }
+  fs.rmSync(pidFile(folder, name), { force: true });
+  return pid !== undefined;
+}
+
+/** Names of the daemons that were started in a folder and not stopped. */
+export function daemonNames(folder: string): string[] {
+  const files = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+  return files.filter((file) => file.endsWith(".pid")).map((file) => file.slice(0, -4));
+}
+
+/**
+ * Waits for a condition of a daemon. Ends early when the daemon does, and says what it logged last:
+ * a wait that can only time out hides the reason.
+ */
+export async function awaitDaemon(
+  folder: string,
+  name: string,
+  condition: () => Promise<boolean>,
+  milliseconds = 60_000,
+): Promise<void> {
+  const deadline = Date.now() + milliseconds;
+  while (!(await condition())) {
+    const alive = daemonPid(folder, name) !== undefined;
+    if (!alive || Date.now() > deadline) {
+      const what = alive ? `was not ready after ${milliseconds / 1000} s` : "ended at once";
+      throw new Error(`${name} ${what}; the end of its log:\n${logTail(folder, name)}`);
+    }
+    await delay(pollMilliseconds);
+  }
+}
+
+function logTail(folder: string, name: string): string {
+  const file = logFile(folder, name);
+  return fs.existsSync(file) ? fs.readFileSync(file, "utf8").split("\n").slice(-15).join("\n") : "";
+}
+
+async function ended(folder: string, name: string, milliseconds: number): Promise<boolean> {
+  const deadline = Date.now() + milliseconds;
+  while (daemonPid(folder, name) !== undefined) {
+    if (Date.now() > deadline) {
+      return false;
+    }
+    await delay(pollMilliseconds);
+  }
+  return true;
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    // It ended between the look and the signal, which is what was wanted.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") {
+      throw error;
+    }
+  }
+}
+
+function readIdentity(folder: string, name: string): Identity | undefined {
+  const file = pidFile(folder, name);
+  return fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as Identity) : undefined;
+}
+
+/** When a process started, in whatever unit the system has; undefined when there is none. */
+export function startTime(pid: number): string | undefined {
+  if (process.platform !== "linux") {
+    const ps = execaSync("ps", ["-o", "lstart=", "-p", String(pid)], { reject: false });
+    return ps.exitCode === 0 ? ps.stdout.trim() : undefined;
+  }
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The second field is the command in brackets and may hold spaces: count from its end.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // A zombie has ended: its parent, this process, has not asked for its exit code yet.
+    return fields[0] === "Z" ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function pidFile(folder: string, name: string): string {
+  return path.join(folder, `${name}.pid`);
+}
+
+function logFile(folder: string, name: string): string {
+  return path.join(folder, `${name}.log`);
+}

@@ -1,0 +1,138 @@
+/**
+ * Builds the artefacts of artefacts.ts and keeps them in the user's cache, each in a folder named by
+ * everything it was built from. A folder is there when it is complete and not before: it is filled
+ * under another name and renamed, by one run at a time.
+ */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import * as fs from "node:fs/promises";
+import * as path from "node:path";
+import { execa } from "execa";
+import * as lockfile from "proper-lockfile";
+import type { Artefact } from "./artefacts";
+import { goEnvironment, requireGo } from "./go";
+import { cacheFolder, checkout } from "./paths";
+
+/** Called with one line at a time about what is being done. */
+export type Report = (line: string) => void;
+
+export interface ToolchainOptions {
+  /** Cache folder. Default: matomo-fleet in the user's cache folder. */
+  cache?: string;
+  /** Folder that holds one folder per artefact with its go.mod. Default: local/go. */
+  sources?: string;
+  /** Progress of the build. Default: silent. */
+  report?: Report;
+}
+
+/** The folder of an artefact, built if it is not there yet. */
+export async function ensureArtefact(
+  artefact: Artefact,
+  options: ToolchainOptions = {},
+): Promise<string> {
+  const cache = options.cache ?? cacheFolder();
+  const source = path.join(options.sources ?? path.join(checkout, "local", "go"), artefact.name);
+  const folder = path.join(cache, `${artefact.name}-${await artefactKey(artefact, source)}`);
+  if (existsSync(folder)) {
+    return folder;
+  }
+  await requireGo();
+  await fs.mkdir(cache, { recursive: true });
+  const report = options.report ?? (() => undefined);
+  const release = await lock(path.join(cache, artefact.name), report);
+  try {
+    // Another run may have built it while this one waited for the lock.
+    if (!existsSync(folder)) {
+      await build(artefact, source, folder, report);
+    }
+  } finally {
+    await release();
+  }
+  return folder;
+}
+
+/** Whether an artefact need not be built. */
+export async function isBuilt(artefact: Artefact, options: ToolchainOptions = {}) {
+  const source = path.join(options.sources ?? path.join(checkout, "local", "go"), artefact.name);
+  const key = await artefactKey(artefact, source);
+  return existsSync(path.join(options.cache ?? cacheFolder(), `${artefact.name}-${key}`));
+}
+
+/** A hash over everything that decides what comes out of the build. */
+export async function artefactKey(artefact: Artefact, source: string): Promise<string> {
+  const hash = createHash("sha256");
+  hash.update(JSON.stringify([process.platform, process.arch, artefact.command, artefact.links]));
+  hash.update(String(artefact.files));
+  for (const file of (await fs.readdir(source)).sort()) {
+    hash.update(`\n${file}\n`).update(await fs.readFile(path.join(source, file)));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+async function lock(target: string, report: Report): Promise<() => Promise<void>> {
+  const options = { realpath: false, stale: 30_000, update: 5_000 };
+  if (await lockfile.check(target, options)) {
+    report("waiting for another run that builds it");
+  }
+  // A holder that died stops renewing its lock, which is then taken over: no need to give up.
+  return lockfile.lock(target, {
+    ...options,
+    retries: { forever: true, minTimeout: 200, maxTimeout: 2_000 },
+  });
+}
+
+async function build(artefact: Artefact, source: string, folder: string, report: Report) {
+  await removeLeftovers(artefact, path.dirname(folder));
+  const work = await fs.mkdtemp(`${folder}.partial-`);
+  const sourceCopy = path.join(work, "source");
+  const output = path.join(work, "output");
+  try {
+    await fs.mkdir(output);
+    await fs.cp(source, sourceCopy, { recursive: true });
+    const modules = await downloadModules(artefact.modules ?? [], sourceCopy, report);
+    await artefact.files?.(modules, sourceCopy, output);
+    if (artefact.command) {
+      await compile(artefact.command, sourceCopy, output, report);
+    }
+    for (const link of artefact.links ?? []) {
+      await fs.symlink(artefact.command?.output ?? "", path.join(output, link));
+    }
+    await fs.rename(output, folder);
+  } finally {
+    await fs.rm(work, { recursive: true, force: true });
+  }
+}
+
+/** What an interrupted build left; the caller holds the artefact's lock, so nobody is in it. */
+async function removeLeftovers(artefact: Artefact, cache: string): Promise<void> {
+  const leftover = new RegExp(`^${artefact.name}-[0-9a-f]{16}\\.partial-`);
+  for (const name of (await fs.readdir(cache)).filter((entry) => leftover.test(entry))) {
+    await fs.rm(path.join(cache, name), { recursive: true, force: true });
+  }
+}
+
+async function downloadModules(modules: string[], folder: string, report: Report) {
+  if (modules.length === 0) {
+    return [];
+  }
+  report(`downloading ${modules.join(", ")}`);
+  const options = { cwd: folder, env: goEnvironment(), extendEnv: false };
+  await execa("go", ["mod", "download", ...modules], options);
+  const { stdout } = await execa("go", ["list", "-m", "-f", "{{.Dir}}", ...modules], options);
+  return stdout.split("\n");
+}
+
+async function compile(
+  command: { package: string; output: string; ldflags: string },
+  folder: string,
+  output: string,
+  report: Report,
+): Promise<void> {
+  const ldflags = `-ldflags=-s -w ${command.ldflags}`.trimEnd();
+  const args = ["build", "-v", ldflags, "-o", path.join(output, command.output), command.package];
+  const go = execa("go", args, { cwd: folder, env: goEnvironment(), extendEnv: false });
+  for await (const line of go.iterable({ from: "stderr" })) {
+    report(line);
+  }
+  await go;
+}
