@@ -1,0 +1,54 @@
+/**
+ * Stand-in for DigitalOcean's cloud around the embedded cluster: the volumes API on loopback, and
+ * the controllers that a DOKS cluster has beside Kubernetes' own. One long-running process that
+ * local/ starts and ends; production code never uses it.
+ *
+ *   cloud.ts --kubeconfig FILE --state-dir DIR [--region SLUG]
+ *
+ * Writes DIR/cloud.json ({"url": …}) when its API listens, keeps the volumes in DIR/volumes.json,
+ * survives restarts of the API server, ends on SIGTERM.
+ */
+import { renameSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import * as path from "node:path";
+import { parseArgs } from "node:util";
+import { createApi } from "./cloud/api";
+import { startAttacher } from "./cloud/attacher";
+import { Kube } from "./cloud/kube";
+import { startLoadBalancers } from "./cloud/load-balancers";
+import { startProvisioner } from "./cloud/provisioner";
+import { VolumeStore } from "./cloud/volumes";
+
+const { values } = parseArgs({
+  options: {
+    kubeconfig: { type: "string" },
+    "state-dir": { type: "string" },
+    region: { type: "string", default: "nyc1" },
+  },
+});
+const { kubeconfig, "state-dir": stateDir, region } = values;
+if (!kubeconfig || !stateDir) {
+  throw new Error("usage: cloud.ts --kubeconfig FILE --state-dir DIR [--region SLUG]");
+}
+
+const volumes = new VolumeStore(path.join(stateDir, "volumes.json"));
+const kube = new Kube(kubeconfig);
+startProvisioner(kube, volumes, region);
+startAttacher(kube, volumes);
+startLoadBalancers(kube);
+
+const api = createApi(volumes).listen(0, "127.0.0.1", () => {
+  const file = path.join(stateDir, "cloud.json");
+  const url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
+  // Renamed when it is whole: whoever waits for the file reads it at once.
+  writeFileSync(`${file}.new`, JSON.stringify({ url }));
+  renameSync(`${file}.new`, file);
+});
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  process.once(signal, () => {
+    api.close();
+    api.closeAllConnections();
+    void kube.close().then(() => process.exit(0));
+  });
+}

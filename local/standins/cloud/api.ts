@@ -1,0 +1,82 @@
+/**
+ * The local cloud's HTTP API on loopback: volumes in the shape of DigitalOcean's version 2 API, and
+ * hooks under /test/ with which a test loses a volume and finds it again.
+ */
+import { createServer } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
+import { CloudError } from "./volumes";
+import type { VolumeStore } from "./volumes";
+
+interface Answer {
+  status: number;
+  body?: unknown;
+}
+
+export function createApi(volumes: VolumeStore): Server {
+  return createServer((request, response) => {
+    answer(volumes, request)
+      .catch((error: Error): Answer => {
+        const { status, id } =
+          error instanceof CloudError ? error : { status: 500, id: "server_error" };
+        return { status, body: { id, message: error.message } };
+      })
+      .then(({ status, body }) => {
+        response.writeHead(status, { "content-type": "application/json" });
+        response.end(body === undefined ? undefined : JSON.stringify(body));
+      });
+  });
+}
+
+async function answer(volumes: VolumeStore, request: IncomingMessage): Promise<Answer> {
+  const url = new URL(request.url ?? "/", "http://localhost");
+  const body = await readBody(request);
+  const [root, kind, id, action] = url.pathname.split("/").slice(1);
+  const route = `${request.method} /${root}/${kind}${id ? "/*" : ""}${action ? `/${action}` : ""}`;
+  switch (route) {
+    case "GET /v2/volumes": {
+      const [name, region] = [url.searchParams.get("name"), url.searchParams.get("region")];
+      const found = volumes.list({ name, region });
+      return { status: 200, body: { volumes: found, links: {}, meta: { total: found.length } } };
+    }
+    case "POST /v2/volumes":
+      return { status: 201, body: { volume: volumes.create(body) } };
+    case "GET /v2/volumes/*":
+      return { status: 200, body: { volume: volumes.get(id) } };
+    case "DELETE /v2/volumes/*":
+      volumes.delete(id);
+      return { status: 204 };
+    case "POST /v2/volumes/*/actions":
+      return { status: 202, body: { action: act(volumes, id, body) } };
+    case "PUT /test/volumes/*/tags":
+      volumes.setTags(id, body.tags as string[]);
+      return { status: 204 };
+    case "POST /test/volumes/*/lose":
+      volumes.lose(id);
+      return { status: 204 };
+    case "POST /test/volumes/*/restore":
+      volumes.restore(id);
+      return { status: 204 };
+    default:
+      throw new CloudError(404, "not_found", `the local cloud has no ${request.method} ${url}`);
+  }
+}
+
+/** Actions of DigitalOcean take seconds; here they are done when they are answered. */
+function act(volumes: VolumeStore, id: string, body: Record<string, unknown>) {
+  const droplet = Number(body.droplet_id);
+  if (body.type === "resize") volumes.resize(id, Number(body.size_gigabytes));
+  else if (body.type === "attach") volumes.attach(id, droplet);
+  else if (body.type === "detach") volumes.detach(id, droplet);
+  else throw new CloudError(422, "unprocessable_entity", `no action ${String(body.type)}`);
+  return { id: 1, status: "completed", type: body.type, resource_type: "volume", resource_id: id };
+}
+
+async function readBody(request: IncomingMessage): Promise<Record<string, unknown>> {
+  let text = "";
+  for await (const chunk of request) text += chunk;
+  try {
+    return text === "" ? {} : JSON.parse(text);
+  } catch {
+    throw new CloudError(400, "bad_request", "the body is not JSON");
+  }
+}
