@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# Makes a backup, restores it into a throw-away server in this pod, compares, and only then
+# publishes it by a rename (decision 4, incidents 5 and 19: a backup that cannot be restored is
+# none, and a failing one fails the job).
+#
+# Run by:  main container `backup` of CronJob matomo-backup, after fetch-state.sh.
+#          Image: mariadb of the server's version (client never older), uid/gid 999.
+# Volumes: /backup (the claim), /tmp, /opt/matomo/scripts,
+#          /run/secrets/mariadb/{mariadb-username,mariadb-password}
+# Env:     DATABASE_HOST, DATABASE_PORT (3306), DATABASE_NAME, TABLE_PREFIX, RETENTION_DAYS,
+#          SITE_HOST, HOSTNAME (the pod's name)
+# Output:  /backup/<UTC time>/{database.sql.zst,state.tar.zst,manifest.json}
+# What is not yet proven is under /backup/.work alone; a killed run's leftovers go at the next run.
+set -euo pipefail
+
+: "${DATABASE_HOST:?}" "${DATABASE_NAME:?}" "${RETENTION_DAYS:?}" "${SITE_HOST:?}"
+: "${TABLE_PREFIX:?}"
+port=${DATABASE_PORT:-3306}
+started=$SECONDS
+umask 027
+
+# shellcheck source-path=SCRIPTDIR source=backup-lib.sh
+. /opt/matomo/scripts/backup-lib.sh
+made=$work/made
+
+rows_json() {
+  local table rows sum comma=""
+  while IFS=$'\t' read -r table rows sum; do
+    table=${table//\\/\\\\}
+    printf '%s\n    {"name": "%s", "rows": %s, "checksum": %s}' \
+      "$comma" "${table//\"/\\\"}" "$rows" "$sum"
+    comma=,
+  done <"$work/restored"
+}
+file_json() {
+  printf '{"bytes": %s, "sha256": "%s"}' \
+    "$(stat --format=%s "$1")" "$(sha256sum "$1" | cut -d ' ' -f 1)"
+}
+write_manifest() {
+  cat <<JSON
+{
+  "format": 1,
+  "proven": true,
+  "site": "$SITE_HOST",
+  "database": "$DATABASE_NAME",
+  "mariadb": "$server_version",
+  "matomo": "$matomo_version",
+  "files": {
+    "database.sql.zst": $(file_json "$made/database.sql.zst"),
+    "state.tar.zst": $(file_json "$made/state.tar.zst")
+  },
+  "milliseconds": {"dump": $dump_ms, "restore": $restore_ms, "proof": $proof_ms},
+  "databaseBytes": $data_bytes,
+  "tables": [$(rows_json)
+  ]
+}
+JSON
+}
+
+# Backups older than the retention go, but never the newest proven one. Taken out by a rename, so
+# that a kill in the middle leaves nothing that looks like a backup.
+prune() {
+  local backup newest="" limit
+  limit=$(date --utc --date="$RETENTION_DAYS days ago" +%Y-%m-%dT%H%M%SZ)
+  for backup in $(proven_backups); do newest=$backup; done
+  for backup in $(proven_backups); do
+    [[ $backup < $limit && $backup != "$newest" ]] || continue
+    mv "$root/$backup" "$root/.work/pruned-$backup"
+    rm -rf "$root/.work/pruned-$backup"
+    say "removed $backup: older than $RETENTION_DAYS days"
+  done
+}
+
+# Two jobs at once (one made by hand) would prune and clean under each other.
+exec 9>"$root/.lock"
+flock --nonblock 9 || fail "another backup is running on this volume; this one did nothing"
+
+cleanup() {
+  stop_throwaway
+  rm -rf "$work" "$client"
+}
+trap cleanup EXIT
+trap 'exit 143' TERM INT
+
+[ -s "$work/state.tar" ] || fail "the state was not fetched (init container fetch-state)"
+
+mkdir -p "$made"
+
+write_client_options "$DATABASE_HOST" "$port"
+server_version=$(live 'SELECT VERSION()') ||
+  fail "the database at $DATABASE_HOST:$port cannot be reached with the Secret's password"
+client_version=$(mariadbd --version | sed -n 's/.*Ver \([0-9]*\.[0-9]*\)\..*/\1/p')
+newer_or_same "$client_version" "${server_version%.*}" ||
+  fail "the client is $client_version, the server $server_version: a client older than its server" \
+    "writes dumps that do not restore (incident 19). Set the backup's image to the server's version."
+
+# Room for the dump, and for the whole database once more while it is proven.
+data_bytes=$(live "SELECT CAST(COALESCE(SUM(data_length + index_length), 0) AS INTEGER)
+  FROM information_schema.tables WHERE table_schema = DATABASE()")
+need=$((data_bytes * 16 / 10 + 300 * 1024 * 1024))
+free=$(free_bytes "$root")
+[ "$free" -ge "$need" ] ||
+  fail "$((free / 1048576)) MiB are free on the backup volume, $((need / 1048576)) MiB are needed to" \
+    "make and prove a backup. Grow storage.backup or shorten backup.retentionDays."
+
+live_tables >"$work/tables" || fail "the list of tables cannot be read"
+[ -s "$work/tables" ] || fail "the database $DATABASE_NAME has no table: there is no site to back up"
+measure live "$work/tables" >"$work/live.before" || fail "a table of the live site cannot be read"
+
+say "dumping $((data_bytes / 1048576)) MiB from $server_version"
+dump_started=$(milliseconds)
+# --single-transaction: one consistent view, no lock on the live site. The checksum is taken when
+# the dump is read back, not here, so that nothing slows the pipe.
+mariadb-dump --defaults-extra-file="$client" "${dump_options[@]}" "$DATABASE_NAME" |
+  zstd --quiet -3 -o "$made/database.sql.zst" ||
+  fail "the dump broke off; nothing was published"
+dump_ms=$(($(milliseconds) - dump_started))
+sync --file-system "$made"
+
+say "restoring into a throw-away server"
+restore_started=$(milliseconds)
+start_throwaway
+# One pass reads the file: its own checksum, the last line, and the rows go different ways.
+zstd --quiet --decompress --stdout "$made/database.sql.zst" |
+  tee >(plain_dump | sha256sum >"$work/dumped.sum") >(tail -c 200 >"$work/dump.end") |
+  throwaway_client "$DATABASE_NAME" || fail "the dump does not restore"
+restore_ms=$(($(milliseconds) - restore_started))
+wait_for_file "$work/dump.end"
+grep -q '^-- Dump completed' "$work/dump.end" || fail "the dump has no end"
+
+say "comparing"
+proof_started=$(milliseconds)
+throwaway_dump "$DATABASE_NAME" | plain_dump | sha256sum >"$work/restored.sum" ||
+  fail "the restored database cannot be dumped"
+wait_for_file "$work/dumped.sum"
+cmp -s "$work/dumped.sum" "$work/restored.sum" ||
+  fail "the restored database differs from the dump"
+measure throwaway "$work/tables" >"$work/restored" || fail "a restored table cannot be read"
+compare_tables "$work/live.before" "$work/restored"
+matomo_version=$(throwaway "SELECT option_value FROM \`${TABLE_PREFIX}option\`
+  WHERE option_name = 'version_core'")
+[ -n "$matomo_version" ] || fail "the restored database does not say its Matomo version"
+proof_ms=$(($(milliseconds) - proof_started))
+stop_throwaway
+
+zstd --quiet -3 --rm "$work/state.tar" -o "$made/state.tar.zst"
+zstd --quiet --test "$made/state.tar.zst" || fail "the state cannot be read back"
+
+write_manifest >"$made/manifest.json"
+name=$(date --utc +%Y-%m-%dT%H%M%SZ)
+[ ! -e "$root/$name" ] || fail "$root/$name is there already"
+sync --file-system "$made"
+mv --no-target-directory "$made" "$root/$name"
+sync --file-system "$root"
+say "published $name: $(du -sh "$root/$name" | cut -f 1), $((SECONDS - started)) s"
+prune

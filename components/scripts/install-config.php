@@ -1,0 +1,90 @@
+<?php
+/**
+ * The part of install.php that writes config.ini.php. The file stays the users': what they saved in
+ * the UI is kept, in Matomo's own format and order; what the program owns stands in
+ * common.config.ini.php and is taken out here, because a stale key in config.ini.php would win.
+ *
+ * Written whole and renamed, never in place: the salt in it makes every token valid.
+ */
+declare(strict_types=1);
+
+use Piwik\Config\IniFileChain;
+
+/** Keys that would let anyone tell Matomo an address; Apache decides that (apache.conf). */
+const FOREIGN_KEYS = ['proxy_client_headers', 'proxy_ips'];
+
+function replaceFile(string $path, string $content): void
+{
+    $new = "$path.new";
+    if (file_put_contents($new, $content) !== strlen($content)) {
+        throw new InstallError("cannot write $new: is the volume full?");
+    }
+    chmod($new, 0600);
+    $handle = fopen($new, 'r');
+    fsync($handle);
+    fclose($handle);
+    rename($new, $path);
+}
+
+function keepGoodConfig(): void
+{
+    $config = (string) file_get_contents(STATE . '/config/config.ini.php');
+    replaceFile(STATE . '/.matomo/config.ini.php', $config);
+}
+
+function writeConfig(array $settings, array $credentials, InstalledSite $found): void
+{
+    $path = STATE . '/config/config.ini.php';
+    $common = SITE . '/config/common.config.ini.php';
+    $chain = new IniFileChain([SITE . '/config/global.ini.php', $common], $path);
+
+    $database = $settings['database'];
+    $chain->set('database', array_merge($chain->get('database'), [
+        'host' => $database['host'],
+        'port' => (string) $database['port'],
+        'username' => $credentials[0],
+        'password' => $credentials[1],
+        'dbname' => $database['name'],
+        'tables_prefix' => $database['prefix'],
+        'charset' => 'utf8mb4',
+    ]));
+
+    $general = $chain->get('General');
+    if (strlen((string) ($chain->getFrom($path, 'General')['salt'] ?? '')) < 32) {
+        $general['salt'] = bin2hex(random_bytes(16));
+        if ($found->version !== null) {
+            say('WARNING: config.ini.php was lost, and its salt with it: tokens that users made are ' .
+                'invalid now. Restoring the state of a backup brings them back.');
+        }
+    }
+    $trusted = $chain->getFrom($path, 'General')['trusted_hosts'] ?? [];
+    $general['trusted_hosts'] = array_values(array_unique([...$settings['hosts'], ...$trusted]));
+    unset($general['installation_in_progress']);
+    foreach (FOREIGN_KEYS as $key) {
+        if (!empty($general[$key])) {
+            say("removed [General] $key from config.ini.php: the web server tells the address now");
+        }
+        unset($general[$key]);
+    }
+    $chain->set('General', $general);
+
+    foreach (parse_ini_file($common, true, INI_SCANNER_RAW) as $section => $owned) {
+        $current = $chain->get($section);
+        foreach (array_keys($owned) as $key) {
+            $value = $chain->getFrom($common, $section)[$key];
+            if (IniFileChain::compareElements($current[$key] ?? null, $value) !== 0) {
+                say("set [$section] $key again: it is the program's");
+            }
+            $current[$key] = $value;
+        }
+        $chain->set($section, $current);
+    }
+
+    $header = "; <?php exit; ?> DO NOT REMOVE THIS LINE\n" .
+        "; file automatically generated or modified by Matomo; you can manually override the default " .
+        "values in global.ini.php by redefining them in this file.\n";
+    $content = $chain->dumpChanges($header);
+    if ($content !== null) {
+        replaceFile($path, $content);
+    }
+}

@@ -1,0 +1,108 @@
+/**
+ * The generated half of what the web pod mounts at /opt/matomo/config: pure functions from the
+ * stack's settings to the text of each file. The other half, the scripts, are the files beside it.
+ *
+ * What the program owns stands in common.config.ini.php, between Matomo's defaults and the users'
+ * config.ini.php; install.php takes the same keys out of config.ini.php (incidents 8 and 17).
+ */
+
+export interface RenderArgs {
+  /** Host names of the site, the primary one first. */
+  hosts: string[];
+  /** First website, made when the site has none. */
+  website: { name: string; url: string; timezone: string };
+  database: { host: string; port: number; name: string; prefix: string };
+  /** Apache's MaxRequestWorkers. */
+  workers: number;
+  /** PHP's memory_limit in MiB. */
+  phpMemoryMib: number;
+  /** opcache's shared memory in MiB. */
+  opcacheMib: number;
+  /** Address ranges whose X-Forwarded-For is believed: the ingress controller's, public proxies'. */
+  proxies: string[];
+  /** Whether Matomo may download its GeoIP database. */
+  geoip: boolean;
+}
+
+/** Seconds that a PHP request may take, as the seed demands. */
+export const PHP_SECONDS = 900;
+/** Seconds that the install container waits for the database. */
+const WAIT_SECONDS = 300;
+/** Largest body of a request in MiB; the edge lets as much through. */
+export const BODY_MIB = 100;
+
+/** PHP's settings, for Apache and the console alike (PHP_INI_SCAN_DIR). */
+export function phpIni(args: Pick<RenderArgs, "phpMemoryMib" | "opcacheMib">): string {
+  return [
+    "; Generated from the stack's settings: memory fits the container's limit (incident 15).",
+    `memory_limit = ${args.phpMemoryMib}M`,
+    `max_execution_time = ${PHP_SECONDS}`,
+    `post_max_size = ${BODY_MIB}M`,
+    `upload_max_filesize = ${BODY_MIB}M`,
+    "max_file_uploads = 5",
+    "sys_temp_dir = /tmp",
+    "upload_tmp_dir = /tmp",
+    "session.save_path = /tmp",
+    "date.timezone = UTC",
+    "expose_php = Off",
+    "display_errors = Off",
+    "log_errors = On",
+    "; A stack trace must not hold a password.",
+    "zend.exception_ignore_args = On",
+    "opcache.enable = 1",
+    `opcache.memory_consumption = ${args.opcacheMib}`,
+    "opcache.interned_strings_buffer = 16",
+    "opcache.max_accelerated_files = 20000",
+    "",
+  ].join("\n");
+}
+
+/** Apache's number of workers. */
+export function siteConf(args: Pick<RenderArgs, "workers">): string {
+  return `# Generated from the stack's settings.\nDefine WORKERS ${args.workers}\n`;
+}
+
+/** Who may tell a visitor's address. */
+export function proxiesConf(args: Pick<RenderArgs, "proxies">): string {
+  const lines = args.proxies.map((range) => `RemoteIPInternalProxy ${range}`);
+  return ["# Generated from the stack's settings.", ...lines, ""].join("\n");
+}
+
+/** What the program owns of Matomo's configuration. */
+export function commonConfig(args: Pick<RenderArgs, "phpMemoryMib">): string {
+  return [
+    "; <?php exit; ?> DO NOT REMOVE THIS LINE",
+    "; Generated from the stack's settings. Edit those: a key here is set again at each start.",
+    "[General]",
+    "force_ssl = 1",
+    "; Reports are made by the archive job, never while somebody waits for a page.",
+    "enable_browser_archiving_triggering = 0",
+    "archiving_range_force_on_browser_request = 0",
+    "; Code comes from the image: an update in the UI would be gone at the next start.",
+    "enable_auto_update = 0",
+    "; A site without a configuration waits for install.php instead of letting anyone claim it.",
+    "enable_installer = 0",
+    "; Matomo raises PHP's limit to these by itself, past what the container has (incident 15).",
+    `minimum_memory_limit = ${args.phpMemoryMib}`,
+    `minimum_memory_limit_when_archiving = ${args.phpMemoryMib}`,
+    "",
+  ].join("\n");
+}
+
+/** What install.php needs to know; no secret. */
+export function settingsJson(args: RenderArgs): string {
+  const { hosts, website, database, geoip } = args;
+  const settings = { hosts, website, database, geoip, forceSsl: true, waitSeconds: WAIT_SECONDS };
+  return `${JSON.stringify(settings, null, 2)}\n`;
+}
+
+/** All files of /opt/matomo/config, by name: the data of the web pod's ConfigMap. */
+export function webConfig(args: RenderArgs): Record<string, string> {
+  return {
+    "99-matomo.ini": phpIni(args),
+    "site.conf": siteConf(args),
+    "proxies.conf": proxiesConf(args),
+    "common.config.ini.php": commonConfig(args),
+    "settings.json": settingsJson(args),
+  };
+}
