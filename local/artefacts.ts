@@ -125,9 +125,3 @@ export const customResources: Artefact = {
     }
   },
 };
-
-/** What the engine needs. */
-export const engineArtefacts = [pulumiCli, languageHost, kubernetesProvider];
-
-/** What the embedded cluster needs. */
-export const clusterArtefacts = [etcd, kubernetes, kwok, customResources];

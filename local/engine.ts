@@ -6,25 +6,18 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
-import * as os from "node:os";
 import * as path from "node:path";
 import { execa, type Options } from "execa";
 import { parse, stringify } from "yaml";
-import { engineArtefacts } from "./artefacts";
+import { enginePath, type StandIns } from "./engine-path";
 import { checkout } from "./paths";
-import { ensureArtefact, type ToolchainOptions } from "./toolchain";
-
-/** The first version that can write to Spaces again, and the oldest that was tried. */
-const oldestPulumi = [3, 255];
+import type { ToolchainOptions } from "./toolchain";
 
 export interface EngineOptions extends ToolchainOptions {
   /** The cluster that the digitalocean stand-in answers with. Default: STATE/kubeconfig. */
   kubeconfig?: string;
-  /**
-   * When the stand-ins of the random and digitalocean providers are used: where the real one is not
-   * installed, or always, so that a test can never reach a real account. Default: missing.
-   */
-  standIns?: "missing" | "always";
+  /** Default: missing. */
+  standIns?: StandIns;
   /** Folder of the Pulumi project. Default: the checkout. */
   project?: string;
 }
@@ -46,7 +39,14 @@ export interface Engine {
   /** The settings file of a stack within the state folder, brought up to date; for --config-file. */
   stackFile(stack: string, config?: Record<string, unknown>): Promise<string>;
   /** Runs the CLI; rejects when it fails, with its output in the error. */
-  pulumi(args: string[], options?: RunOptions): Promise<{ stdout: string; stderr: string }>;
+  pulumi(args: string[], options?: RunOptions): Promise<PulumiResult>;
+}
+
+export interface PulumiResult {
+  stdout: string;
+  stderr: string;
+  /** Not 0 only with `process: { reject: false }`; undefined when a signal ended it. */
+  exitCode?: number;
 }
 
 /** Commands that read a stack's settings from a file. */
@@ -66,7 +66,7 @@ export async function openEngine(
   }
   const env: NodeJS.ProcessEnv = {
     ...process.env,
-    PATH: await enginePath(home, options),
+    PATH: await enginePath(home, options.standIns ?? "missing", options),
     PULUMI_HOME: home,
     PULUMI_BACKEND_URL: `file://${backend}`,
     PULUMI_CONFIG_PASSPHRASE: await passphrase(stateFolder),
@@ -76,10 +76,14 @@ export async function openEngine(
     MATOMO_LOCAL_KUBECONFIG: options.kubeconfig ?? path.join(stateFolder, "kubeconfig"),
     MATOMO_LOCAL_CLOUD: path.join(stateFolder, "cluster", "cloud.json"),
   };
-  const run = async (args: string[], { env: more, process: rest }: RunOptions = {}) => {
+  const run = async (
+    args: string[],
+    { env: more, process: rest }: RunOptions = {},
+  ): Promise<PulumiResult> => {
     const environment = { env: { ...env, ...more }, extendEnv: false };
     const result = await execa("pulumi", args, { cwd: project, ...rest, ...environment });
-    return { stdout: String(result.stdout ?? ""), stderr: String(result.stderr ?? "") };
+    const { stdout, stderr, exitCode } = result;
+    return { stdout: String(stdout ?? ""), stderr: String(stderr ?? ""), exitCode };
   };
   const stackFile = async (stack: string, config: Record<string, unknown> = {}) => {
     await copyProjectFile(project, stacks);
@@ -103,53 +107,6 @@ export async function openEngine(
       return run([...args, "--stack", options.stack, ...fileArgs], options);
     },
   };
-}
-
-/** PATH with everything that the engine starts; what is installed goes before what is built. */
-async function enginePath(home: string, options: EngineOptions): Promise<string> {
-  const folders: string[] = [];
-  if (await installedPulumi()) {
-    await shareInstalledPlugins(home);
-  } else {
-    for (const artefact of engineArtefacts) {
-      folders.push(await ensureArtefact(artefact, options));
-    }
-  }
-  if (options.standIns === "always" || !(await realProvidersInstalled(home))) {
-    folders.push(path.join(checkout, "local", "standins", "bin"));
-  }
-  return [...folders, process.env.PATH].join(path.delimiter);
-}
-
-/** Whether `pulumi` on PATH is new enough to be used. */
-export async function installedPulumi(): Promise<boolean> {
-  const { stdout, exitCode } = await execa("pulumi", ["version"], { reject: false });
-  const [, major, minor] = /^v(\d+)\.(\d+)\./.exec(String(stdout)) ?? [];
-  return exitCode === 0 && Number(major) === oldestPulumi[0] && Number(minor) >= oldestPulumi[1];
-}
-
-/** The installed engine's plugins, for a home that is not the user's. */
-async function shareInstalledPlugins(home: string): Promise<void> {
-  const plugins = path.join(userHome(), "plugins");
-  if (existsSync(plugins) && !existsSync(path.join(home, "plugins"))) {
-    await fs.symlink(plugins, path.join(home, "plugins"));
-  }
-}
-
-/** Whether both providers that have a stand-in are installed as plugins or on PATH. */
-async function realProvidersInstalled(home: string): Promise<boolean> {
-  const plugins = path.join(home, "plugins");
-  const installed = existsSync(plugins) ? await fs.readdir(plugins) : [];
-  const onPath = (process.env.PATH ?? "").split(path.delimiter);
-  return ["random", "digitalocean"].every(
-    (name) =>
-      installed.some((folder) => folder.startsWith(`resource-${name}-v`)) ||
-      onPath.some((folder) => existsSync(path.join(folder, `pulumi-resource-${name}`))),
-  );
-}
-
-function userHome(): string {
-  return process.env.PULUMI_HOME ?? path.join(os.homedir(), ".pulumi");
 }
 
 /** Encrypts the secrets of this state folder's stacks; made once, of its owner alone. */

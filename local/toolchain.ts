@@ -51,6 +51,39 @@ export async function ensureArtefact(
   return folder;
 }
 
+/**
+ * One folder with the commands of several artefacts, for a command that looks for another one beside
+ * itself.
+ */
+export async function ensureBundle(
+  artefacts: Artefact[],
+  options: ToolchainOptions = {},
+): Promise<string> {
+  const folders: string[] = [];
+  for (const artefact of artefacts) {
+    folders.push(await ensureArtefact(artefact, options));
+  }
+  const names = folders.map((folder) => path.basename(folder));
+  const key = createHash("sha256").update(names.join()).digest("hex").slice(0, 16);
+  const bundle = path.join(path.dirname(folders[0]), `bundle-${key}`);
+  if (!existsSync(bundle)) {
+    const partial = await fs.mkdtemp(`${bundle}.partial-`);
+    for (const folder of folders) {
+      for (const file of await fs.readdir(folder)) {
+        await fs.link(path.join(folder, file), path.join(partial, file));
+      }
+    }
+    await fs.rename(partial, bundle).catch(async (error: NodeJS.ErrnoException) => {
+      // Another run made the same folder of the same files.
+      await fs.rm(partial, { recursive: true });
+      if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") {
+        throw error;
+      }
+    });
+  }
+  return bundle;
+}
+
 /** Whether an artefact need not be built. */
 export async function isBuilt(artefact: Artefact, options: ToolchainOptions = {}) {
   const source = path.join(options.sources ?? path.join(checkout, "local", "go"), artefact.name);
