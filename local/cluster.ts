@@ -3,10 +3,11 @@
  * kwok, and the stand-in for what DigitalOcean's cloud does. Any number of them, each with a state
  * folder of its own, which holds all that a cluster is.
  */
+import { randomInt } from "node:crypto";
 import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import * as https from "node:https";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import * as path from "node:path";
 import { execa } from "execa";
 import * as lockfile from "proper-lockfile";
@@ -14,6 +15,7 @@ import { stringify } from "yaml";
 import { customResources, etcd, kubernetes, kwok } from "./artefacts";
 import * as controlPlane from "./control-plane";
 import { awaitDaemon, daemonNames, daemonPid, startDaemon, stopDaemon } from "./daemons";
+import { UserError } from "./errors";
 import { baseObjects } from "./objects";
 import { checkout, localContext } from "./paths";
 import { ensureArtefact, type Report, type ToolchainOptions } from "./toolchain";
@@ -180,29 +182,40 @@ async function startCloud(folder: string): Promise<void> {
   await awaitDaemon(folder, "cloud", async () => existsSync(address));
 }
 
-/** The port of the cluster's last start when it is free, so that its address stays the same. */
+/**
+ * The port of the cluster's last start, or a free one for a new cluster. An address that changes
+ * would look like another cluster to whatever was deployed to it.
+ */
 async function apiServerPort(folder: string): Promise<number> {
   const file = path.join(folder, "port");
-  const last = existsSync(file) ? Number(await fs.readFile(file, "utf8")) : 0;
-  if (daemonPid(folder, "kube-apiserver") !== undefined) {
-    return last;
+  if (existsSync(file)) {
+    const port = Number(await fs.readFile(file, "utf8"));
+    if (daemonPid(folder, "kube-apiserver") === undefined && !(await isFree(port))) {
+      throw new UserError(
+        `Port ${port} of the cluster in ${folder} is used by another process: ` +
+          "end that, or make a new cluster after npm run clean",
+      );
+    }
+    return port;
   }
-  const port = (await freePort(last)) ?? (await freePort(0));
-  if (port === undefined) {
-    throw new Error("no free port on 127.0.0.1 for the API server");
+  let port = randomPort();
+  while (!(await isFree(port))) {
+    port = randomPort();
   }
   await fs.writeFile(file, String(port));
   return port;
 }
 
-function freePort(wanted: number): Promise<number | undefined> {
+/** Below what systems hand out for outgoing connections, so that it is still free later. */
+function randomPort(): number {
+  return randomInt(20_000, 32_000);
+}
+
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.on("error", () => resolve(undefined));
-    server.listen({ host: "127.0.0.1", port: wanted }, () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
+    server.on("error", () => resolve(false));
+    server.listen({ host: "127.0.0.1", port }, () => server.close(() => resolve(true)));
   });
 }
 

@@ -3,11 +3,9 @@
  * environment in which a build gives the same result on every machine.
  */
 import { execa, ExecaError } from "execa";
+import { UserError } from "./errors";
 
 const oldest = { major: 1, minor: 26 };
-
-/** An error that tells a person what to do; printed without a stack trace. */
-export class UserError extends Error {}
 
 /** Refuses a machine without Go or with one that is too old. */
 export async function requireGo(env: NodeJS.ProcessEnv = goEnvironment()): Promise<void> {

@@ -11,6 +11,14 @@ export const checkout = path.resolve(__dirname, "..");
 /** State of `npm start`: the cluster, the engine's home and its backend. Not in git. */
 export const defaultStateFolder = path.join(checkout, ".local");
 
+/** State of deployments to a person's own clusters, one folder per context. */
+export const contextsFolder = path.join(defaultStateFolder, "contexts");
+
+/** State of what `npm start -- --context NAME` deploys. */
+export function contextStateFolder(context: string): string {
+  return path.join(contextsFolder, encodeURIComponent(context));
+}
+
 /** The context that an embedded cluster's kubeconfig defines. */
 export const localContext = "matomo-local";
 

@@ -1,0 +1,52 @@
+/**
+ * What `npm start` deploys to: the embedded cluster, or a context of a person's own kubeconfig. Each
+ * has a state of its own, so that one deployment is never taken for the other.
+ */
+import { existsSync } from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import type { Engine, PulumiResult } from "./engine";
+import { openEngine } from "./engine";
+import { UserError } from "./errors";
+import { contextStateFolder, defaultStateFolder, localContext } from "./paths";
+
+export interface Deployment {
+  /** Runs the CLI on a stack of this deployment, on the terminal of the caller. */
+  pulumi(stack: string, args: string[]): Promise<PulumiResult>;
+  engine: Engine;
+  /** The cluster's kubeconfig and context. */
+  kubeconfig: string;
+  context: string;
+}
+
+/** Opens the deployment to `context`, or to the embedded cluster when there is none. */
+export async function openDeployment(context: string | undefined): Promise<Deployment> {
+  const embedded = context === undefined;
+  const stateFolder = embedded ? defaultStateFolder : contextStateFolder(context);
+  const kubeconfig = embedded ? path.join(stateFolder, "kubeconfig") : ownKubeconfig();
+  const engine = await openEngine(stateFolder, { kubeconfig });
+  const config = embedded ? {} : { "matomo:cluster": { context, kubeconfig } };
+  return {
+    pulumi: (stack, args) =>
+      engine.pulumi(args, {
+        stack,
+        // Only this stack follows the option; the others are bound to their clusters.
+        config: stack === "local" ? config : {},
+        process: { stdio: "inherit" },
+      }),
+    engine,
+    kubeconfig,
+    context: context ?? localContext,
+  };
+}
+
+/** Where kubectl would look for contexts. */
+export function ownKubeconfig(env: NodeJS.ProcessEnv = process.env): string {
+  const file = env.KUBECONFIG || path.join(os.homedir(), ".kube", "config");
+  if (!existsSync(file)) {
+    throw new UserError(
+      `--context: found no kubeconfig at ${file}; set KUBECONFIG to one file that has the context`,
+    );
+  }
+  return path.resolve(file);
+}
