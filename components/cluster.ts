@@ -1,0 +1,88 @@
+/**
+ * The connection to the one cluster that a stack is bound to (design decision 10).
+ *
+ * The kubeconfig comes from the stack's settings alone: from DigitalOcean, or from a named context
+ * of a named file. KUBECONFIG and the current context are never read, so that a shell which points
+ * at another cluster cannot redirect an `up`.
+ */
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
+import { getKubernetesCluster } from "@pulumi/digitalocean/getKubernetesCluster";
+import { Provider } from "@pulumi/kubernetes/provider";
+import * as pulumi from "@pulumi/pulumi";
+import { type ClusterSettings, SettingsError } from "./settings";
+
+/** A cluster as the program sees it. */
+export interface Cluster {
+  /** The only Kubernetes provider of the program. */
+  provider: Provider;
+  /** The same cluster for reads before the deployment. */
+  kubeConfig: KubeConfig;
+  /** DigitalOcean region, where the cluster is theirs: volumes must be in it. */
+  region?: string;
+}
+
+/** Reads one context out of a kubeconfig file and drops all others. */
+export function contextOf(settings: { context: string; kubeconfig: string }): KubeConfig {
+  const file = settings.kubeconfig.replace(/^~(?=\/)/, os.homedir());
+  if (!fs.existsSync(file)) {
+    throw new SettingsError([
+      `matomo:cluster.kubeconfig: found "${settings.kubeconfig}"; allowed: a kubeconfig file that exists`,
+    ]);
+  }
+  const all = new KubeConfig();
+  all.loadFromFile(path.resolve(file));
+  const context = all.getContextObject(settings.context);
+  const cluster = context && all.getCluster(context.cluster);
+  const user = context && all.getUser(context.user);
+  if (!context || !cluster || !user) {
+    const known = all.getContexts().map(({ name }) => name);
+    throw new SettingsError([
+      `matomo:cluster.context: found "${settings.context}"; ` +
+        `allowed: a context of ${settings.kubeconfig}: ${known.join(", ") || "it has none"}`,
+    ]);
+  }
+  const one = new KubeConfig();
+  one.loadFromOptions({
+    clusters: [cluster],
+    users: [user],
+    contexts: [context],
+    currentContext: context.name,
+  });
+  return one;
+}
+
+async function locate(settings: ClusterSettings) {
+  if ("context" in settings) {
+    const kubeConfig = contextOf(settings);
+    return { kubeConfig, identifier: kubeConfig.getCurrentCluster()!.server, region: undefined };
+  }
+  const found = await getKubernetesCluster({ name: settings.doks });
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromString(found.kubeConfigs[0].rawConfig);
+  return { kubeConfig, identifier: `doks:${found.id}`, region: found.region };
+}
+
+/**
+ * Connects to the cluster of the settings.
+ * @throws SettingsError when the kubeconfig has no such context; the provider's own error when
+ *   DigitalOcean knows no such cluster
+ */
+export async function connect(settings: ClusterSettings): Promise<Cluster> {
+  const { kubeConfig, identifier, region } = await locate(settings);
+  const provider = new Provider("cluster", {
+    kubeconfig: pulumi.secret(kubeConfig.exportConfig()),
+    // A renewed token must not look like another cluster, or every object would be replaced.
+    clusterIdentifier: identifier,
+    enableServerSideApply: true,
+    // A changed ConfigMap or Secret is updated in place. By default the provider replaces it, and
+    // with it the Deployment or StatefulSet that mounts it.
+    enableConfigMapMutable: true,
+    enableSecretMutable: true,
+    // An expired token must not empty the state, whatever the environment asks for.
+    deleteUnreachable: false,
+  });
+  return { provider, kubeConfig, region };
+}

@@ -1,0 +1,90 @@
+/**
+ * Passwords and tokens, made once (design decision 5, incident 12).
+ *
+ * Objects: Secrets `matomo`, `matomo-mariadb` with exactly the contract's keys, and
+ * `matomo-backup`, the token with which the backup reads the web pod's state.
+ *
+ * The old deploy script made fresh passwords at each upgrade and locked itself out. Here they live
+ * in Pulumi's state as secrets; no argument that changes later regenerates them, and they outlive
+ * the stack, because the volumes do.
+ */
+import { Secret } from "@pulumi/kubernetes/core/v1";
+import * as pulumi from "@pulumi/pulumi";
+import { RandomPassword, type RandomPasswordArgs } from "@pulumi/random/randomPassword";
+import { NAMES, objectMeta } from "./labels";
+
+export interface CredentialsArgs {
+  /** Login of the administrator. */
+  username: string;
+  /** The administrator's address. */
+  email: string;
+}
+
+/** User that owns Matomo's database, by the contract. */
+export const DATABASE_USER = "mariadb-admin";
+
+/** A Secret's name and what is in it, for mounts and their checksum. */
+export interface MountedSecret {
+  name: pulumi.Output<string>;
+  data: pulumi.Output<Record<string, string>>;
+}
+
+export class Credentials extends pulumi.ComponentResource {
+  /** Keys matomo-username, matomo-password, matomo-email, archive-token. */
+  readonly site: MountedSecret;
+  /** Keys mariadb-username, mariadb-password, mariadb-root-password. */
+  readonly database: MountedSecret;
+  /** Key state-token. */
+  readonly backup: MountedSecret;
+
+  constructor(name: string, args: CredentialsArgs, opts: pulumi.ComponentResourceOptions) {
+    super("matomo:index:Credentials", name, {}, opts);
+    this.site = this.secret("site", NAMES.web, {
+      "matomo-username": args.username,
+      "matomo-password": this.password("admin-password"),
+      "matomo-email": args.email,
+      "archive-token": this.token("archive-token"),
+    });
+    this.database = this.secret("database", NAMES.database, {
+      "mariadb-username": DATABASE_USER,
+      "mariadb-password": this.password("database-password"),
+      "mariadb-root-password": this.password("database-root-password"),
+    });
+    this.backup = this.secret("backup", NAMES.backup, { "state-token": this.token("state-token") });
+    this.registerOutputs({});
+  }
+
+  /** 32 letters and digits: safe in config.ini.php, a shell and a client's option file alike. */
+  private password(name: string): pulumi.Output<string> {
+    return this.random(name, { length: 32, special: false });
+  }
+
+  /**
+   * 32 hexadecimal characters, as Matomo's tokens are. A RandomPassword over that alphabet, because
+   * RandomBytes and RandomId carry their value in the resource's id, which no state file encrypts.
+   */
+  private token(name: string): pulumi.Output<string> {
+    const hexadecimal = { upper: false, lower: false, numeric: false, special: true };
+    return this.random(name, { length: 32, ...hexadecimal, overrideSpecial: "0123456789abcdef" });
+  }
+
+  private random(name: string, args: RandomPasswordArgs): pulumi.Output<string> {
+    // Every argument forces a replacement: what was made or adopted once is never judged again.
+    const ignoreChanges = ["length", "special", "upper", "lower", "numeric", "overrideSpecial"];
+    return new RandomPassword(name, args, { parent: this, protect: true, ignoreChanges }).result;
+  }
+
+  private secret(
+    name: string,
+    secretName: string,
+    data: Record<string, pulumi.Input<string>>,
+  ): MountedSecret {
+    const secret = new Secret(
+      name,
+      // Without its type stated, an imported Secret would be replaced (adoption.md).
+      { metadata: objectMeta(secretName), type: "Opaque", stringData: data },
+      { parent: this, protect: true, retainOnDelete: true },
+    );
+    return { name: secret.metadata.name, data: pulumi.output(data) };
+  }
+}

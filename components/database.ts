@@ -1,0 +1,176 @@
+/**
+ * MariaDB, one server on one volume.
+ *
+ * Objects: StatefulSet, Service and ConfigMap `matomo-mariadb`. Its claim is made by storage.ts.
+ * Rules out incident 1 (its Service and the web's select different components) and incident 11
+ * (max_allowed_packet of 16M).
+ */
+import { StatefulSet } from "@pulumi/kubernetes/apps/v1";
+import { ConfigMap, Service } from "@pulumi/kubernetes/core/v1";
+import * as pulumi from "@pulumi/pulumi";
+import { type DatabaseCapacity, MAX_ALLOWED_PACKET_MIB } from "./capacity";
+import type { MountedSecret } from "./credentials";
+import { NAMES, objectMeta, selectorLabels, serviceMeta } from "./labels";
+import {
+  configFiles,
+  mountChecksum,
+  MYSQL,
+  restrictedContainer,
+  restrictedPod,
+  scratch,
+  secretFiles,
+} from "./pods";
+import { STORAGE_CLASS } from "./storage";
+
+/** Matomo's database, by the contract. */
+export const DATABASE_NAME = "matomo";
+export const DATABASE_PORT = 3306;
+
+export interface DatabaseArgs {
+  image: string;
+  /** Memory limit, for example 1Gi. */
+  memory: string;
+  /** Buffers and connections that fit it. */
+  capacity: DatabaseCapacity;
+  /** Size that the claim template states; the claim itself may have grown since. */
+  templateSize: string;
+  /** The claim that the template's name leads to. */
+  claim: pulumi.Input<string>;
+  credentials: MountedSecret;
+}
+
+/** The server's option file. */
+export function serverOptions(capacity: DatabaseCapacity): string {
+  return [
+    "# Generated from the stack's settings: every value fits the container's memory limit.",
+    "[mariadbd]",
+    `innodb_buffer_pool_size = ${capacity.bufferPoolMib}M`,
+    `max_connections = ${capacity.maxConnections}`,
+    `max_allowed_packet = ${MAX_ALLOWED_PACKET_MIB}M`,
+    "character_set_server = utf8mb4",
+    "# An answered visit is on the disk.",
+    "innodb_flush_log_at_trx_commit = 1",
+    "# ext4 keeps one at the volume's root; it is no database.",
+    "ignore_db_dirs = lost+found",
+    "# Pods have no names that a reverse look-up would find.",
+    "skip_name_resolve = ON",
+    "# Since 11.6 concurrent visits could be answered with error 1020; Matomo expects the old ways.",
+    "loose_innodb_snapshot_isolation = OFF",
+    "",
+  ].join("\n");
+}
+
+export class Database extends pulumi.ComponentResource {
+  /** Host name inside the namespace. */
+  readonly host: pulumi.Output<string>;
+
+  constructor(name: string, args: DatabaseArgs, opts: pulumi.ComponentResourceOptions) {
+    super("matomo:index:Database", name, {}, opts);
+    const options = { "99-matomo.cnf": serverOptions(args.capacity) };
+    const config = new ConfigMap(
+      "config",
+      { metadata: objectMeta(NAMES.database, "mariadb"), data: options },
+      { parent: this },
+    );
+    const service = new Service(
+      "service",
+      {
+        metadata: serviceMeta(NAMES.database, "mariadb"),
+        spec: {
+          selector: selectorLabels("mariadb"),
+          ports: [{ name: "mariadb", port: DATABASE_PORT, targetPort: "mariadb" }],
+        },
+      },
+      { parent: this },
+    );
+    new StatefulSet(
+      "server",
+      {
+        metadata: objectMeta(NAMES.database, "mariadb"),
+        spec: {
+          replicas: 1,
+          serviceName: NAMES.database,
+          selector: { matchLabels: selectorLabels("mariadb") },
+          template: {
+            metadata: {
+              labels: selectorLabels("mariadb"),
+              annotations: mountChecksum(options, args.credentials.data),
+            },
+            spec: this.pod(args, config.metadata.name),
+          },
+          volumeClaimTemplates: [
+            {
+              metadata: { name: "data", labels: selectorLabels("mariadb") },
+              spec: {
+                accessModes: ["ReadWriteOnce"],
+                storageClassName: STORAGE_CLASS,
+                resources: { requests: { storage: args.templateSize } },
+              },
+            },
+          ],
+        },
+      },
+      {
+        parent: this,
+        protect: true,
+        dependsOn: [service],
+        // Immutable on a StatefulSet: a difference would replace it. The claim grows by itself.
+        ignoreChanges: ["spec.volumeClaimTemplates", "spec.serviceName"],
+      },
+    );
+    this.host = service.metadata.name;
+    this.registerOutputs({ host: this.host });
+  }
+
+  private pod(args: DatabaseArgs, config: pulumi.Output<string>) {
+    const probe = { tcpSocket: { port: "mariadb" }, timeoutSeconds: 5 };
+    const secret = (key: string) => `/run/secrets/mariadb/${key}`;
+    return {
+      automountServiceAccountToken: false,
+      securityContext: restrictedPod(MYSQL),
+      // InnoDB writes its dirty pages on the way out.
+      terminationGracePeriodSeconds: 120,
+      containers: [
+        {
+          name: "mariadb",
+          image: args.image,
+          env: [
+            { name: "MARIADB_DATABASE", value: DATABASE_NAME },
+            { name: "MARIADB_USER_FILE", value: secret("mariadb-username") },
+            { name: "MARIADB_PASSWORD_FILE", value: secret("mariadb-password") },
+            { name: "MARIADB_ROOT_PASSWORD_FILE", value: secret("mariadb-root-password") },
+            // The image's own upgrade of the system tables at a new version.
+            { name: "MARIADB_AUTO_UPGRADE", value: "1" },
+          ],
+          ports: [{ name: "mariadb", containerPort: DATABASE_PORT }],
+          // The first start makes the database, a start after a crash reads the redo log.
+          startupProbe: { ...probe, periodSeconds: 2, failureThreshold: 300 },
+          livenessProbe: { ...probe, periodSeconds: 20, failureThreshold: 3 },
+          readinessProbe: { ...probe, periodSeconds: 5, failureThreshold: 2 },
+          resources: {
+            requests: { cpu: "100m", memory: args.memory },
+            limits: { cpu: "1", memory: args.memory },
+          },
+          securityContext: restrictedContainer,
+          volumeMounts: [
+            { name: "data", mountPath: "/var/lib/mysql" },
+            { name: "config", mountPath: "/etc/mysql/conf.d", readOnly: true },
+            { name: "credentials", mountPath: "/run/secrets/mariadb", readOnly: true },
+            { name: "run", mountPath: "/run/mysqld" },
+            { name: "tmp", mountPath: "/tmp" },
+          ],
+        },
+      ],
+      volumes: [
+        configFiles("config", config),
+        secretFiles("credentials", args.credentials.name, [
+          "mariadb-username",
+          "mariadb-password",
+          "mariadb-root-password",
+        ]),
+        scratch("run", "16Mi"),
+        scratch("tmp", "1Gi"),
+      ],
+    };
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * Zero trust that is true (design decision 6): nothing may connect, then one rule per real flow.
+ *
+ * Objects: NetworkPolicy `matomo-default-deny`, and one for each component. Every selector inside
+ * the namespace carries the component (incident 18: labels that matched no pod); other namespaces
+ * are selected by the name label that Kubernetes sets itself.
+ */
+import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1";
+import type { types } from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { DATABASE_PORT } from "./database";
+import {
+  APP,
+  type Component,
+  NAMES,
+  NAMESPACE_NAME_LABEL,
+  objectMeta,
+  selectorLabels,
+} from "./labels";
+import { INTERNAL_PORT, SITE_PORT, STATE_PORT } from "./web";
+
+type Rule = types.input.networking.v1.NetworkPolicyIngressRule &
+  types.input.networking.v1.NetworkPolicyEgressRule;
+type Peer = types.input.networking.v1.NetworkPolicyPeer;
+
+/** Port of the pod with which cert-manager answers Let's Encrypt. */
+const SOLVER_PORT = 8089;
+/** Ranges that are no public address: clusters, VPCs and the metadata service. */
+const PRIVATE_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"];
+
+export interface NetworkArgs {
+  /** Namespace of the ingress or gateway controller's pods. */
+  controllerNamespace: string;
+  /** Web may reach any public address on 443, to fetch the GeoIP database. */
+  geoip: boolean;
+  /** Web may reach any public address on 465 and 587, to send mail. */
+  smtp: boolean;
+}
+
+/** What one component accepts and what it may reach. */
+export interface Flows {
+  component: Component;
+  name: string;
+  ingress: { from: Peer; port: number }[];
+  egress: { to: Peer; ports: number[] }[];
+  /** Whether it resolves names. */
+  dns: boolean;
+}
+
+const pods = (component: Component): Peer => ({
+  podSelector: { matchLabels: selectorLabels(component) },
+});
+const namespace = (name: string): Peer => ({
+  namespaceSelector: { matchLabels: { [NAMESPACE_NAME_LABEL]: name } },
+});
+const internet: Peer = { ipBlock: { cidr: "0.0.0.0/0", except: PRIVATE_RANGES } };
+
+/** Every flow of the site. What is not in this table is refused. */
+export function flows(args: NetworkArgs): Flows[] {
+  const controller = namespace(args.controllerNamespace);
+  const database = { to: pods("mariadb"), ports: [DATABASE_PORT] };
+  const publicPorts = [...(args.geoip ? [443] : []), ...(args.smtp ? [465, 587] : [])];
+  return [
+    {
+      component: "web",
+      name: NAMES.web,
+      ingress: [
+        { from: controller, port: SITE_PORT },
+        { from: pods("archive"), port: INTERNAL_PORT },
+        { from: pods("backup"), port: STATE_PORT },
+      ],
+      egress: [database, ...(publicPorts.length ? [{ to: internet, ports: publicPorts }] : [])],
+      dns: true,
+    },
+    {
+      component: "mariadb",
+      name: NAMES.database,
+      ingress: [
+        { from: pods("web"), port: DATABASE_PORT },
+        { from: pods("backup"), port: DATABASE_PORT },
+      ],
+      egress: [],
+      dns: false,
+    },
+    {
+      component: "archive",
+      name: NAMES.archive,
+      ingress: [],
+      egress: [{ to: pods("web"), ports: [INTERNAL_PORT] }],
+      dns: true,
+    },
+    {
+      component: "backup",
+      name: NAMES.backup,
+      ingress: [],
+      egress: [database, { to: pods("web"), ports: [STATE_PORT] }],
+      dns: true,
+    },
+    {
+      component: "acme-solver",
+      name: `${APP}-acme-solver`,
+      ingress: [{ from: controller, port: SOLVER_PORT }],
+      egress: [],
+      dns: false,
+    },
+  ];
+}
+
+const tcp = (port: number) => ({ protocol: "TCP", port });
+const dnsRule: Rule = {
+  to: [namespace("kube-system")],
+  ports: [{ protocol: "UDP", port: 53 }, tcp(53)],
+};
+
+export class Network extends pulumi.ComponentResource {
+  constructor(name: string, args: NetworkArgs, opts: pulumi.ComponentResourceOptions) {
+    super("matomo:index:Network", name, {}, opts);
+    const policyTypes = ["Ingress", "Egress"];
+    new NetworkPolicy(
+      "default-deny",
+      {
+        metadata: objectMeta(`${APP}-default-deny`),
+        spec: { podSelector: {}, policyTypes },
+      },
+      { parent: this },
+    );
+    for (const flow of flows(args)) {
+      new NetworkPolicy(
+        flow.component,
+        {
+          metadata: objectMeta(flow.name, flow.component),
+          spec: {
+            podSelector: { matchLabels: selectorLabels(flow.component) },
+            policyTypes,
+            ingress: flow.ingress.map(({ from, port }) => ({ from: [from], ports: [tcp(port)] })),
+            egress: [
+              ...flow.egress.map(({ to, ports }) => ({ to: [to], ports: ports.map(tcp) })),
+              ...(flow.dns ? [dnsRule] : []),
+            ],
+          },
+        },
+        { parent: this },
+      );
+    }
+    this.registerOutputs({});
+  }
+}
