@@ -8,10 +8,17 @@
  */
 declare(strict_types=1);
 
+use Piwik\Application\Kernel\GlobalSettingsProvider;
 use Piwik\Config\IniFileChain;
+use Piwik\Container\StaticContainer;
 
 /** Keys that would let anyone tell Matomo an address; Apache decides that (apache.conf). */
 const FOREIGN_KEYS = ['proxy_client_headers', 'proxy_ips'];
+
+/** As Matomo writes it; the first line keeps the file's content to itself, should it be served. */
+const CONFIG_HEADER = "; <?php exit; ?> DO NOT REMOVE THIS LINE\n" .
+    "; file automatically generated or modified by Matomo; you can manually override the default " .
+    "values in global.ini.php by redefining them in this file.\n";
 
 function replaceFile(string $path, string $content): void
 {
@@ -32,11 +39,21 @@ function keepGoodConfig(): void
     replaceFile(STATE . '/.matomo/config.ini.php', $config);
 }
 
+/** Matomo's classes refuse to start without a file; one without a database is not installed. */
+function firstConfig(): void
+{
+    $path = STATE . '/config/config.ini.php';
+    if (!is_file($path) || filesize($path) === 0) {
+        replaceFile($path, CONFIG_HEADER . "[General]\nsalt = \"" . bin2hex(random_bytes(16)) . "\"\n");
+    }
+}
+
 function writeConfig(array $settings, array $credentials, InstalledSite $found): void
 {
     $path = STATE . '/config/config.ini.php';
     $common = SITE . '/config/common.config.ini.php';
-    $chain = new IniFileChain([SITE . '/config/global.ini.php', $common], $path);
+    $provider = StaticContainer::get(GlobalSettingsProvider::class);
+    $chain = $provider->getIniFileChain();
 
     $database = $settings['database'];
     $chain->set('database', array_merge($chain->get('database'), [
@@ -50,8 +67,10 @@ function writeConfig(array $settings, array $credentials, InstalledSite $found):
     ]));
 
     $general = $chain->get('General');
-    if (strlen((string) ($chain->getFrom($path, 'General')['salt'] ?? '')) < 32) {
-        $general['salt'] = bin2hex(random_bytes(16));
+    if (strlen((string) ($general['salt'] ?? '')) < 32) {
+        throw new InstallError("$path has no salt, which makes every token valid; restore the state of a backup");
+    }
+    if (empty($chain->getFrom($path, 'database'))) {
         if ($found->version !== null) {
             say('WARNING: config.ini.php was lost, and its salt with it: tokens that users made are ' .
                 'invalid now. Restoring the state of a backup brings them back.');
@@ -80,11 +99,9 @@ function writeConfig(array $settings, array $credentials, InstalledSite $found):
         $chain->set($section, $current);
     }
 
-    $header = "; <?php exit; ?> DO NOT REMOVE THIS LINE\n" .
-        "; file automatically generated or modified by Matomo; you can manually override the default " .
-        "values in global.ini.php by redefining them in this file.\n";
-    $content = $chain->dumpChanges($header);
+    $content = $chain->dumpChanges(CONFIG_HEADER);
     if ($content !== null) {
         replaceFile($path, $content);
     }
+    $provider->reload();
 }

@@ -28,13 +28,6 @@ use Piwik\Updater;
 /** How the archive token is called in the administrator's list of tokens. */
 const ARCHIVE_TOKEN = 'Archive job of the cluster';
 
-function startMatomo(): void
-{
-    $environment = new Piwik\Application\Environment('cli');
-    $environment->init();
-    Manager::getInstance()->loadActivatedPlugins();
-}
-
 /** Tables, anonymous user and versions. A fresh database, or one that an installer left half made. */
 function createSchema(InstalledSite $found): void
 {

@@ -66,7 +66,7 @@ function update(string $from, string $to): void
     }
 }
 
-function main(): void
+function main(array $arguments): void
 {
     $settings = json_decode(
         (string) file_get_contents('/opt/matomo/config/settings.json'),
@@ -90,11 +90,19 @@ function main(): void
     $found = installedVersion($database, $settings['database']['prefix']);
     refuseForeign($found, $code);
 
+    firstConfig();
+    (new Piwik\Application\Environment('cli'))->init();
     writeConfig($settings, $credentials, $found);
     if ($found->version !== null && version_compare($found->version, $code, '<')) {
+        if (in_array('updated', $arguments, true)) {
+            throw new InstallError("core:update ended well, and the database is still {$found->version}");
+        }
         update($found->version, $code);
+        // The update changed what this process has read; a new one goes on from the top.
+        $database = null;
+        exit(proc_close(proc_open([PHP_BINARY, __FILE__, 'updated'], [STDIN, STDOUT, STDERR], $pipes)));
     }
-    startMatomo();
+    Piwik\Plugin\Manager::getInstance()->loadActivatedPlugins();
     createSchema($found);
     ownSettings($settings);
     $login = administrator($settings, $found);
@@ -108,7 +116,7 @@ function main(): void
 }
 
 try {
-    main();
+    main(array_slice($argv, 1));
 } catch (InstallError $error) {
     fwrite(STDERR, "install: ERROR: {$error->getMessage()}\n");
     exit(1);

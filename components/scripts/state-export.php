@@ -91,10 +91,10 @@ $command = [
     "--directory=$work", 'SHA256SUMS', 'config/config.ini.php',
     '--directory=' . STATE, '--null', '--verbatim-files-from', "--files-from=$work/members",
 ];
-$tar = proc_open($command, [1 => ['pipe', 'w'], 2 => ['file', '/proc/self/fd/2', 'a']], $pipes);
+$tar = proc_open($command, [1 => ['pipe', 'w'], 2 => ['pipe', 'w']], $pipes);
 fpassthru($pipes[1]);
-fclose($pipes[1]);
+$words = stream_get_contents($pipes[2]);
 $status = proc_close($tar);
 if ($status !== 0) {
-    error_log("state-export: tar ended with $status; the receiver will see an incomplete list");
+    error_log("state-export: tar ended with $status, the receiver will see it by its list: $words");
 }
