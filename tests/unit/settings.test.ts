@@ -1,0 +1,363 @@
+import assert from "node:assert/strict";
+import { conflictsWithLive, type Live } from "../../components/live";
+import { parseSettings, SettingsError } from "../../components/settings";
+import { MINIMAL } from "../render";
+
+/** The least that a stack states, changed; undefined takes a key out. */
+function configuration(changes: Changes): Record<string, string> {
+  const stated = Object.entries({ ...MINIMAL, ...changes }).filter(([, value]) => value != null);
+  return Object.fromEntries(stated) as Record<string, string>;
+}
+
+/** Every fault that a configuration is refused for. */
+function faults(changes: Changes): string[] {
+  try {
+    parseSettings(configuration(changes));
+  } catch (error) {
+    assert.ok(error instanceof SettingsError, `not a SettingsError: ${error}`);
+    return error.problems;
+  }
+  return [];
+}
+
+/** A setting in a group, as `pulumi config set --path` stores it. */
+const at = (group: string, value: object) => ({ [group]: JSON.stringify(value) });
+
+/** A bad setting, the key that the message names, what it found and what it allows. */
+type Changes = Record<string, string | undefined>;
+type Row = [what: string, changes: Changes, message: RegExp];
+
+const ROWS: Row[] = [
+  ["no domain", { domain: undefined }, /^matomo:domain: missing; allowed: a host name/],
+  ["no e-mail", { email: undefined }, /^matomo:email: missing; allowed:/],
+  ["no cluster", { cluster: undefined }, /^matomo:cluster: missing; allowed: either {"doks"/],
+  ["domain with a scheme", { domain: "https://m.example.com" }, /domain: found "https.*host name/],
+  ["domain with a path", { domain: "m.example.com/stats" }, /domain: found.*host name/],
+  ["domain with a port", { domain: "m.example.com:8080" }, /domain: found.*host name/],
+  ["domain in capitals", { domain: "M.example.com" }, /domain: found.*lower case/],
+  ["domain without a dot", { domain: "localhost" }, /domain: found.*host name/],
+  ["domain with an underscore", { domain: "a_b.example.com" }, /domain: found.*host name/],
+  ["domain that is an address", { domain: "192.0.2.1" }, /domain: found.*host name/],
+  ["wildcard domain", { domain: "*.example.com" }, /domain: found.*host name/],
+  ["empty domain", { domain: "" }, /domain: found "".*host name/],
+  ["domain label too long", { domain: `${"a".repeat(64)}.example.com` }, /domain: found.*host/],
+  ["e-mail without @", { email: "admin.example.com" }, /email: found.*an e-mail address/],
+  ["e-mail without domain", { email: "admin@" }, /email: found.*an e-mail address/],
+  ["two e-mails", { email: "a@example.com,b@example.com" }, /email: found.*an e-mail address/],
+  ["username with a space", { username: "the admin" }, /username: found "the admin".*letters/],
+  ["username of one letter", { username: "a" }, /username: found "a".*2 to 100/],
+  ["unknown key", { domian: "m.example.com" }, /^matomo:domian: no such setting; allowed: domain,/],
+  [
+    "unknown key in a group",
+    at("matomo", { verison: "5.5.1" }),
+    /matomo\.verison: no such setting; allowed: version, image, memory/,
+  ],
+  ["group that is text", { matomo: "5.5.1" }, /^matomo:matomo: found "5.5.1"; allowed: object/],
+  ["group that is a list", { backup: "[]" }, /^matomo:backup: found \[\]; allowed: object/],
+  [
+    "aliases that are text",
+    { aliases: "a.example.com" },
+    /aliases: found "a.example.com"; allowed: array/,
+  ],
+  ["alias that is no host", { aliases: '["a b"]' }, /aliases\.0: found "a b".*host name/],
+  [
+    "alias that is the domain",
+    { aliases: '["matomo.example.com"]' },
+    /aliases: found "matomo.example.com" twice/,
+  ],
+  [
+    "alias stated twice",
+    { aliases: '["a.example.com","a.example.com"]' },
+    /aliases: found "a.example.com" twice/,
+  ],
+  ["cluster of both kinds", { cluster: '{"doks":"a","context":"b"}' }, /cluster: found .*either/],
+  ["cluster of no kind", { cluster: "{}" }, /cluster: found {}; allowed: either/],
+  [
+    "cluster name in capitals",
+    { cluster: '{"doks":"Liberty"}' },
+    /cluster\.doks: found "Liberty".*Kubernetes name|cluster: found.*either/,
+  ],
+  [
+    "floating Matomo version",
+    at("matomo", { version: "5" }),
+    /matomo\.version: found "5".*x\.y\.z/,
+  ],
+  ["Matomo version latest", at("matomo", { version: "latest" }), /matomo\.version: found "latest"/],
+  [
+    "Matomo version as a number",
+    at("matomo", { version: 5.5 }),
+    /matomo\.version: found 5\.5; allowed: a full version/,
+  ],
+  [
+    "floating MariaDB version",
+    at("mariadb", { version: "12.0" }),
+    /mariadb\.version: found "12\.0".*x\.y\.z/,
+  ],
+  [
+    "image without a tag",
+    at("matomo", { image: "matomo" }),
+    /matomo\.image: found "matomo".*tag or digest/,
+  ],
+  [
+    "image latest",
+    at("matomo", { image: "matomo:latest" }),
+    /matomo\.image: found "matomo:latest".*not latest/,
+  ],
+  [
+    "registry port taken for a tag",
+    at("mariadb", { image: "registry.example.com:5000/mariadb" }),
+    /mariadb\.image: found.*tag or digest/,
+  ],
+  [
+    "memory without a unit",
+    at("matomo", { memory: "1024" }),
+    /matomo\.memory: found "1024".*Mi, Gi or Ti/,
+  ],
+  [
+    "memory as a number",
+    at("matomo", { memory: 1024 }),
+    /matomo\.memory: found 1024; allowed: a size/,
+  ],
+  ["memory in decimal units", at("matomo", { memory: "1G" }), /matomo\.memory: found "1G"/],
+  [
+    "memory far too small",
+    at("matomo", { memory: "64Mi" }),
+    /matomo\.memory: found "64Mi".*at least 256Mi/,
+  ],
+  [
+    "memory that its workers contradict",
+    at("matomo", { memory: "512Mi", workers: 10 }),
+    /matomo\.memory: found "512Mi"; 10 workers and 3 archivers need .*at least 1152Mi/,
+  ],
+  [
+    "database memory that connections contradict",
+    { ...at("mariadb", { memory: "512Mi" }), ...at("matomo", { memory: "16Gi", workers: 64 }) },
+    /mariadb\.memory: found "512Mi"; 142 connections/,
+  ],
+  ["one worker", at("matomo", { workers: 1 }), /matomo\.workers: found 1; allowed: 2 at least/],
+  [
+    "too many workers",
+    at("matomo", { workers: 1000 }),
+    /matomo\.workers: found 1000; allowed: 256 at most/,
+  ],
+  ["half a worker", at("matomo", { workers: 2.5 }), /matomo\.workers: found 2\.5; allowed: int/],
+  [
+    "storage mode",
+    at("storage", { mode: "static" }),
+    /storage\.mode: found "static"; allowed: one of dynamic, volumes/,
+  ],
+  [
+    "volumes without DigitalOcean",
+    { ...at("storage", { mode: "volumes" }), cluster: '{"context":"mine"}' },
+    /storage\.mode: found "volumes"; allowed: "dynamic"/,
+  ],
+  ["storage in Mi", at("storage", { data: "10240Mi" }), /storage\.data: found "10240Mi".*whole Gi/],
+  [
+    "storage of nothing",
+    at("storage", { database: "0Gi" }),
+    /storage\.database: found "0Gi".*whole Gi/,
+  ],
+  [
+    "storage in fractions",
+    at("storage", { backup: "2.5Gi" }),
+    /storage\.backup: found "2\.5Gi".*whole Gi/,
+  ],
+  [
+    "schedule of four fields",
+    at("archive", { schedule: "5 * * *" }),
+    /archive\.schedule: found "5 \* \* \*".*4 fields instead of 5/,
+  ],
+  [
+    "schedule with seconds",
+    at("archive", { schedule: "0 5 * * * *" }),
+    /archive\.schedule: .*6 fields instead of 5/,
+  ],
+  [
+    "schedule out of range",
+    at("backup", { schedule: "0 24 * * *" }),
+    /backup\.schedule: .*hour: "24" is not within 0 to 23/,
+  ],
+  [
+    "schedule with L",
+    at("backup", { schedule: "0 3 L * *" }),
+    /backup\.schedule: .*day of month: "L"/,
+  ],
+  [
+    "schedule on a seventh weekday",
+    at("backup", { schedule: "0 3 * * 7" }),
+    /backup\.schedule: .*day of week: "7"/,
+  ],
+  [
+    "schedule with a time zone",
+    at("backup", { schedule: "TZ=UTC 0 3 * * *" }),
+    /backup\.schedule: .*time zone/,
+  ],
+  ["schedule in words", at("archive", { schedule: "hourly" }), /archive\.schedule: .*1 fields/],
+  [
+    "no retention",
+    at("backup", { retentionDays: 0 }),
+    /backup\.retentionDays: found 0; allowed: 1 at least/,
+  ],
+  [
+    "retention as text",
+    at("backup", { retentionDays: "30" }),
+    /backup\.retentionDays: found "30"; allowed: (number|int)/,
+  ],
+  [
+    "unknown issuer",
+    at("edge", { issuer: "prod" }),
+    /edge\.issuer: found "prod"; allowed: one of staging, production/,
+  ],
+  [
+    "unknown kind of edge",
+    at("edge", { kind: "loadbalancer" }),
+    /edge\.kind: found.*ingress, gateway/,
+  ],
+  [
+    "proxy that is no range",
+    at("edge", { proxies: ["203.0.113.7"] }),
+    /edge\.proxies\.0: found "203\.0\.113\.7".*CIDR/,
+  ],
+  [
+    "proxy range out of bounds",
+    at("edge", { proxies: ["203.0.113.0/33"] }),
+    /edge\.proxies\.0: found.*CIDR/,
+  ],
+  [
+    "no requests",
+    at("edge", { requestsPerSecond: 0 }),
+    /edge\.requestsPerSecond: found 0; allowed: 1 at least/,
+  ],
+  [
+    "class with a slash",
+    at("edge", { class: "k8s.io/nginx" }),
+    /edge\.class: found.*Kubernetes name/,
+  ],
+  ["egress as text", at("egress", { smtp: "yes" }), /egress\.smtp: found "yes"; allowed: boolean/],
+  [
+    "time zone that does not exist",
+    at("website", { timezone: "Europe/Bonn" }),
+    /website\.timezone: found "Europe\/Bonn".*IANA/,
+  ],
+  [
+    "website without a scheme",
+    at("website", { url: "www.example.com" }),
+    /website\.url: found "www\.example\.com".*a URL/,
+  ],
+  [
+    "website without a name",
+    at("website", { name: "" }),
+    /website\.name: found ""; allowed: 1 to 90/,
+  ],
+  [
+    "broken JSON",
+    { storage: "{mode: dynamic}" },
+    /storage: found "{mode: dynamic}"; allowed: object/,
+  ],
+];
+
+const LIVE: Live = {
+  foreign: [],
+  claims: { matomo: "10Gi", "data-matomo-mariadb-0": "8Gi", "matomo-backup": "20Gi" },
+  running: { matomo: "5.5.1", mariadb: "12.0.2" },
+};
+
+/** What contradicts the live cluster. */
+const LIVE_ROWS: Row[] = [
+  [
+    "smaller data",
+    at("storage", { data: "9Gi" }),
+    /storage\.data: found "9Gi"; allowed: 10Gi or more, the size of the live claim matomo/,
+  ],
+  [
+    "smaller database",
+    at("storage", { database: "1Gi" }),
+    /storage\.database: found "1Gi"; allowed: 8Gi or more.*data-matomo-mariadb-0/,
+  ],
+  [
+    "smaller backup",
+    at("storage", { backup: "19Gi" }),
+    /storage\.backup: found "19Gi"; allowed: 20Gi or more/,
+  ],
+  [
+    "older Matomo",
+    at("matomo", { version: "5.4.9" }),
+    /matomo\.version: found "5\.4\.9"; allowed: 5\.5\.1 or newer/,
+  ],
+  [
+    "older MariaDB",
+    at("mariadb", { version: "11.8.3" }),
+    /mariadb\.version: found "11\.8\.3"; allowed: 12\.0\.2 or newer/,
+  ],
+];
+
+describe("settings that are refused", () => {
+  for (const [what, changes, message] of ROWS) {
+    it(what, () => {
+      const found = faults(changes);
+      assert.equal(found.length, 1, `one fault, but found: ${found.join(" | ") || "none"}`);
+      assert.match(found[0], message);
+    });
+  }
+
+  it("all faults at once", () => {
+    const found = faults({ domain: "x", email: "y", ...at("matomo", { memory: "1", workers: 0 }) });
+    assert.equal(found.length, 4);
+  });
+
+  it("with a message that names nothing but the faults", () => {
+    assert.throws(
+      () => parseSettings({ ...MINIMAL, domain: "x" }),
+      /^SettingsError: the stack's settings have 1 fault, nothing was touched:\n {2}- matomo:domain/,
+    );
+  });
+});
+
+describe("settings that contradict the live cluster", () => {
+  for (const [what, changes, message] of LIVE_ROWS) {
+    it(what, () => {
+      const found = conflictsWithLive(parseSettings(configuration(changes)), LIVE);
+      assert.equal(found.length, 1);
+      assert.match(found[0], message);
+    });
+  }
+
+  it("nothing when they agree, and nothing on an empty cluster", () => {
+    const settings = parseSettings(MINIMAL);
+    assert.deepEqual(conflictsWithLive(settings, LIVE), []);
+    assert.deepEqual(conflictsWithLive(settings, { foreign: [], claims: {}, running: {} }), []);
+  });
+});
+
+describe("settings that are accepted", () => {
+  it("the least, with the defaults of the contract", () => {
+    const settings = parseSettings(MINIMAL);
+    assert.equal(settings.matomo.version, "5.5.1");
+    assert.equal(settings.mariadb.version, "12.0.2");
+    assert.deepEqual(settings.storage, {
+      mode: "dynamic",
+      data: "10Gi",
+      database: "8Gi",
+      backup: "20Gi",
+    });
+    assert.equal(settings.archive.schedule, "5 * * * *");
+    assert.deepEqual(settings.backup, { schedule: "0 3 * * *", retentionDays: 30 });
+    assert.equal(settings.edge.issuer, "staging");
+  });
+
+  const good: [string, Record<string, string>][] = [
+    ["a second host", { aliases: '["stats.example.org"]' }],
+    ["a context", { cluster: '{"context":"mine"}' }],
+    ["a digest", at("matomo", { image: `matomo@sha256:${"0".repeat(64)}` })],
+    [
+      "a registry with a port",
+      at("mariadb", { image: "registry.example.com:5000/mariadb:12.0.2" }),
+    ],
+    ["names in a schedule", at("backup", { schedule: "30 2 * jan-jun/2 mon,WED" })],
+    ["an IPv6 proxy", at("edge", { proxies: ["2001:db8::/32"] })],
+    ["more memory and workers", at("matomo", { memory: "4Gi", workers: 16 })],
+  ];
+  for (const [what, changes] of good) {
+    it(what, () => assert.deepEqual(faults(changes), []));
+  }
+});
