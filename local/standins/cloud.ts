@@ -6,7 +6,8 @@
  *   cloud.ts --kubeconfig FILE --state-dir DIR [--region SLUG]
  *
  * Writes DIR/cloud.json ({"url": …}) when its API listens, keeps the volumes in DIR/volumes.json,
- * survives restarts of the API server, ends on SIGTERM.
+ * certificates that were
+ * issued in DIR/orders.json, survives restarts of the API server, ends on SIGTERM.
  */
 import { renameSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
@@ -14,9 +15,13 @@ import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { createApi } from "./cloud/api";
 import { startAttacher } from "./cloud/attacher";
+import { startCertificates } from "./cloud/certificates";
+import { startGateways } from "./cloud/gateway";
 import { Kube } from "./cloud/kube";
 import { startLoadBalancers } from "./cloud/load-balancers";
+import { OrderBook } from "./cloud/orders";
 import { startProvisioner } from "./cloud/provisioner";
+import { startResizer } from "./cloud/resizer";
 import { VolumeStore } from "./cloud/volumes";
 
 const { values } = parseArgs({
@@ -32,12 +37,16 @@ if (!kubeconfig || !stateDir) {
 }
 
 const volumes = new VolumeStore(path.join(stateDir, "volumes.json"));
+const orders = new OrderBook(path.join(stateDir, "orders.json"));
 const kube = new Kube(kubeconfig);
 startProvisioner(kube, volumes, region);
+startResizer(kube, volumes);
 startAttacher(kube, volumes);
 startLoadBalancers(kube);
+startGateways(kube);
+startCertificates(kube, orders);
 
-const api = createApi(volumes).listen(0, "127.0.0.1", () => {
+const api = createApi(volumes, orders).listen(0, "127.0.0.1", () => {
   const file = path.join(stateDir, "cloud.json");
   const url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
   // Renamed when it is whole: whoever waits for the file reads it at once.

@@ -1,9 +1,10 @@
 /**
  * The local cloud's HTTP API on loopback: volumes in the shape of DigitalOcean's version 2 API, and
- * hooks under /test/ with which a test loses a volume and finds it again.
+ * hooks under /test/ with which a test loses a volume and finds it again, and counts certificates.
  */
 import { createServer } from "node:http";
 import type { IncomingMessage, Server } from "node:http";
+import type { OrderBook } from "./orders";
 import { CloudError } from "./volumes";
 import type { VolumeStore } from "./volumes";
 
@@ -12,9 +13,9 @@ interface Answer {
   body?: unknown;
 }
 
-export function createApi(volumes: VolumeStore): Server {
+export function createApi(volumes: VolumeStore, orders: OrderBook): Server {
   return createServer((request, response) => {
-    answer(volumes, request)
+    answer(volumes, orders, request)
       .catch((error: Error): Answer => {
         const { status, id } =
           error instanceof CloudError ? error : { status: 500, id: "server_error" };
@@ -27,7 +28,11 @@ export function createApi(volumes: VolumeStore): Server {
   });
 }
 
-async function answer(volumes: VolumeStore, request: IncomingMessage): Promise<Answer> {
+async function answer(
+  volumes: VolumeStore,
+  orders: OrderBook,
+  request: IncomingMessage,
+): Promise<Answer> {
   const url = new URL(request.url ?? "/", "http://localhost");
   const body = await readBody(request);
   const [root, kind, id, action] = url.pathname.split("/").slice(1);
@@ -56,6 +61,8 @@ async function answer(volumes: VolumeStore, request: IncomingMessage): Promise<A
     case "POST /test/volumes/*/restore":
       volumes.restore(id);
       return { status: 204 };
+    case "GET /test/certificates":
+      return { status: 200, body: { orders: orders.list() } };
     default:
       throw new CloudError(404, "not_found", `the local cloud has no ${request.method} ${url}`);
   }

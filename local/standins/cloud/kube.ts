@@ -18,6 +18,7 @@ import type {
   KubernetesListObject,
   KubernetesObject,
   ObjectCache,
+  V1Secret,
 } from "@kubernetes/client-node";
 import { WorkQueue } from "./queue";
 
@@ -34,7 +35,8 @@ export class Kube {
   readonly objects: KubernetesObjectApi;
   readonly queue: WorkQueue;
   private readonly config = new KubeConfig();
-  private readonly informers: Informer<KubernetesObject>[] = [];
+  private readonly stops: (() => Promise<void>)[] = [];
+  private watches = 0;
   private closed = false;
 
   constructor(kubeconfig: string) {
@@ -47,7 +49,9 @@ export class Kube {
     this.queue = new WorkQueue({
       minWait: 200,
       maxWait: 5_000,
-      onError: (key, error) => log(`${key}: ${error.message.split("\n")[0]}`),
+      onError: (key, error, failures) => {
+        if (failures === 0) log(`${key}: ${error.message.split("\n")[0]}`);
+      },
     });
   }
 
@@ -60,21 +64,18 @@ export class Kube {
     list: () => Promise<KubernetesListObject<T>>,
     reconcile: (object: T) => Promise<void>,
   ): Watched<T> {
-    const informer = makeInformer(this.config, path, list);
+    const informer = this.inform(makeInformer(this.config, path, list));
+    // Two controllers may watch one kind, each with work of its own on the same object.
+    const controller = ++this.watches;
     const enqueue = (object: T): void => {
       const { name = "", namespace } = object.metadata ?? {};
-      this.queue.add(`${path} ${namespace ?? ""}/${name}`, async () => {
+      this.queue.add(`${path}/${namespace ?? ""}/${name} (controller ${controller})`, async () => {
         const newest = informer.get(name, namespace);
         if (newest) await reconcile(newest);
       });
     };
     informer.on("add", enqueue);
     informer.on("update", enqueue);
-    // The informer gives up when the connection breaks, or when the kind is not served yet.
-    informer.on("error", () => this.closed || setTimeout(start, RECONNECT));
-    const start = (): void => void (this.closed || informer.start());
-    start();
-    this.informers.push(informer);
     return { cache: informer, again: (which) => informer.list().filter(which).forEach(enqueue) };
   }
 
@@ -88,6 +89,15 @@ export class Kube {
     return this.watch<T>(`/apis/${group}/${version}/${plural}`, list, reconcile);
   }
 
+  /** Calls `gone` with each labelled Secret that is deleted. */
+  watchSecrets(labelSelector: string, gone: (secret: V1Secret) => void): void {
+    const list = () => this.core.listSecretForAllNamespaces({ labelSelector });
+    this.inform(makeInformer(this.config, "/api/v1/secrets", list, labelSelector)).on(
+      "delete",
+      gone,
+    );
+  }
+
   /** Merges `status` into a custom object's status, or into that of any kind outside the core. */
   async patchStatus(kind: CustomKind, object: KubernetesObject, status: object): Promise<void> {
     const { name = "", namespace } = object.metadata ?? {};
@@ -99,12 +109,24 @@ export class Kube {
     }
   }
 
+  /** Starts an informer, and again when it gave up: the connection broke, or the kind is not served. */
+  private inform<T extends KubernetesObject>(informer: InformerCache<T>): InformerCache<T> {
+    const start = (): void => void (this.closed || informer.start());
+    informer.on("error", () => this.closed || setTimeout(start, RECONNECT));
+    // Its callbacks are added by the caller, who has it by then.
+    queueMicrotask(start);
+    this.stops.push(() => informer.stop());
+    return informer;
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     this.queue.close();
-    await Promise.all(this.informers.map((informer) => informer.stop()));
+    await Promise.all(this.stops.map((stop) => stop()));
   }
 }
+
+type InformerCache<T extends KubernetesObject> = Informer<T> & ObjectCache<T>;
 
 export interface Watched<T> {
   cache: ObjectCache<T>;

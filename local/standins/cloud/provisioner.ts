@@ -1,6 +1,6 @@
 /**
- * Stand-in for the controller side of the DigitalOcean CSI driver's volumes: what its provisioner
- * and its resizer do with claims of its storage classes and with the volumes bound to them.
+ * Stand-in for the CSI provisioner with the DigitalOcean driver behind it: volumes for the claims of
+ * its storage classes, and their end when nobody claims them any more.
  */
 import type {
   V1PersistentVolume,
@@ -8,7 +8,7 @@ import type {
   V1StorageClass,
 } from "@kubernetes/client-node";
 import { MERGE, createOnce, ifFound, log } from "./kube";
-import type { Kube, Watched } from "./kube";
+import type { Kube } from "./kube";
 import { gigabytes } from "./quantity";
 import type { VolumeStore } from "./volumes";
 
@@ -18,24 +18,16 @@ const DESCRIPTION = "Created by DigitalOcean CSI driver";
 
 export function startProvisioner(kube: Kube, volumes: VolumeStore, region: string): void {
   const { core } = kube;
-  const persistent = kube.watch(
+  kube.watch(
     "/api/v1/persistentvolumes",
     () => core.listPersistentVolume(),
     (volume) => reconcileVolume(kube, volumes, volume),
   );
-  const claims = kube.watch(
+  kube.watch(
     "/api/v1/persistentvolumeclaims",
     () => core.listPersistentVolumeClaimForAllNamespaces(),
-    async (claim) => {
-      await provision(kube, volumes, region, claim);
-      await resize(kube, volumes, persistent, claim);
-    },
+    (claim) => provision(kube, volumes, region, claim),
   );
-  // A resize that failed because the volume was lost goes on when it is found again.
-  volumes.on("change", (id) => {
-    persistent.again((volume) => volume.spec?.csi?.volumeHandle === id);
-    claims.again((claim) => handleOf(persistent, claim) === id);
-  });
 }
 
 /** Pending claims of our classes get a volume and a PersistentVolume, both exactly once. */
@@ -118,32 +110,6 @@ function persistentVolume(
   };
 }
 
-/** A bound claim that asks for more gets it: volume, PersistentVolume, then the claim's status. */
-async function resize(
-  kube: Kube,
-  volumes: VolumeStore,
-  persistent: Watched<V1PersistentVolume>,
-  claim: V1PersistentVolumeClaim,
-): Promise<void> {
-  const wanted = claim.spec?.resources?.requests?.storage;
-  const given = claim.status?.capacity?.storage;
-  const handle = handleOf(persistent, claim);
-  if (!wanted || !given || !handle || gigabytes(wanted) <= gigabytes(given)) return;
-  const size = gigabytes(wanted);
-  if (volumes.get(handle).size_gigabytes < size) volumes.resize(handle, size);
-  const capacity = { storage: `${size}Gi` };
-  const name = claim.spec?.volumeName ?? "";
-  await kube.core.patchPersistentVolume({ name, body: { spec: { capacity } } }, MERGE);
-  await kube.core.patchNamespacedPersistentVolumeClaimStatus(
-    {
-      name: claim.metadata?.name ?? "",
-      namespace: claim.metadata?.namespace ?? "",
-      body: { status: { capacity } },
-    },
-    MERGE,
-  );
-}
-
 /** A released volume with policy Delete goes, and the disk with it; Retain keeps both. */
 async function reconcileVolume(
   kube: Kube,
@@ -168,14 +134,6 @@ async function reconcileVolume(
   if (volumes.find(volumeHandle)) volumes.delete(volumeHandle);
   if (!metadata?.deletionTimestamp) await ifFound(kube.core.deletePersistentVolume({ name }));
   if (finalized) await ifFound(letGo());
-}
-
-function handleOf(
-  persistent: Watched<V1PersistentVolume>,
-  claim: V1PersistentVolumeClaim,
-): string | undefined {
-  const csi = persistent.cache.get(claim.spec?.volumeName ?? "")?.spec?.csi;
-  return csi?.driver === DRIVER ? csi.volumeHandle : undefined;
 }
 
 async function provisioningFailed(

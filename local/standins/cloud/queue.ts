@@ -7,7 +7,8 @@ export interface QueueOptions {
   /** Wait before the first retry and the longest wait, in milliseconds. */
   minWait: number;
   maxWait: number;
-  onError(key: string, error: Error): void;
+  /** Told of each failure; `failures` were before it, in a row. */
+  onError(key: string, error: Error, failures: number): void;
 }
 
 interface Item {
@@ -58,7 +59,7 @@ export class WorkQueue {
       this.items.delete(key);
       return;
     }
-    this.options.onError(key, error);
+    this.options.onError(key, error, item.failures);
     const wait = Math.min(this.options.minWait * 2 ** item.failures, this.options.maxWait);
     item.failures += 1;
     item.timer = setTimeout(() => this.start(key, item), wait);

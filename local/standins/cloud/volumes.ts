@@ -132,7 +132,7 @@ export class VolumeStore extends EventEmitter<{ change: [id: string] }> {
 
   /** Test hook: the volume is gone, attached or not, and nobody is told. */
   lose(id: string): void {
-    this.get(id);
+    this.get(id).droplet_ids = [];
     this.stored.lost.push(this.take(id));
     this.save();
   }
