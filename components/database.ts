@@ -15,11 +15,13 @@ import {
   configFiles,
   mountChecksum,
   MYSQL,
+  requestsAndLimits,
   restrictedContainer,
   restrictedPod,
   scratch,
   secretFiles,
 } from "./pods";
+import { half } from "./quantity";
 import { STORAGE_CLASS } from "./storage";
 
 /** Matomo's database, by the contract. */
@@ -147,10 +149,7 @@ export class Database extends pulumi.ComponentResource {
           startupProbe: { ...probe, periodSeconds: 2, failureThreshold: 300 },
           livenessProbe: { ...probe, periodSeconds: 20, failureThreshold: 3 },
           readinessProbe: { ...probe, periodSeconds: 5, failureThreshold: 2 },
-          resources: {
-            requests: { cpu: "100m", memory: args.memory },
-            limits: { cpu: "1", memory: args.memory },
-          },
+          resources: requestsAndLimits(`100m/${half(args.memory)}`, `1/${args.memory}`),
           securityContext: restrictedContainer,
           volumeMounts: [
             { name: "data", mountPath: "/var/lib/mysql" },

@@ -15,3 +15,8 @@ export function mebibytes(size: string): number {
   if (value === undefined) throw new Error(`"${size}" is no size such as 512Mi or 10Gi`);
   return value;
 }
+
+/** What a pod asks for of its limit: the rest of a node is shared with other applications. */
+export function half(size: string): string {
+  return `${Math.floor(mebibytes(size) / 2)}Mi`;
+}

@@ -22,6 +22,7 @@ import {
   secretFiles,
   WWW_DATA,
 } from "./pods";
+import { half } from "./quantity";
 import { type RenderArgs, webConfig } from "./scripts/render";
 
 /** Ports of the web pod: for the ingress, for the backup, for pods of the namespace. */
@@ -194,7 +195,8 @@ export class Web extends pulumi.ComponentResource {
   }
 
   private resources() {
-    return requestsAndLimits(`100m/${this.args.memory}`, `2/${this.args.memory}`);
+    const { memory } = this.args;
+    return requestsAndLimits(`100m/${half(memory)}`, `2/${memory}`);
   }
 
   private mounts(...secrets: string[]) {

@@ -12,7 +12,14 @@ export interface Rendered {
   type: string;
   name: string;
   props: Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any
+  opts: Kept;
 }
+
+/** How a resource is kept: what the policy pack calls protected or retained. */
+export type Kept = Pick<
+  pulumi.CustomResourceOptions,
+  "protect" | "retainOnDelete" | "ignoreChanges"
+>;
 
 /** A site rendered from a stack's raw configuration. */
 export interface RenderedSite {
@@ -26,6 +33,14 @@ export const MINIMAL: Record<string, string> = {
   email: "admin@example.com",
   cluster: '{"doks":"liberty"}',
 };
+
+/** Secrets as plain values, as the policy pack gets them too. */
+function plain(value: unknown): unknown {
+  if (pulumi.runtime.isRpcSecret(value)) return plain(pulumi.runtime.unwrapRpcSecret(value));
+  if (Array.isArray(value)) return value.map(plain);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
+}
 
 /** What a provider would answer: its inputs, and a placeholder for what it makes at random. */
 function outputsOf(type: string, name: string, inputs: Record<string, unknown>) {
@@ -41,6 +56,7 @@ function outputsOf(type: string, name: string, inputs: Record<string, unknown>) 
  */
 export async function renderSite(config: Record<string, string>): Promise<RenderedSite> {
   const resources: Rendered[] = [];
+  const options = new Map<string, Kept>();
   const settings = parseSettings(config);
   await pulumi.runtime.setMocks(
     {
@@ -51,7 +67,8 @@ export async function renderSite(config: Record<string, string>): Promise<Render
           urn: `urn:pulumi:${stack}::matomo::${type}::${name}`,
           type,
           name,
-          props: state,
+          props: plain(state) as Rendered["props"],
+          opts: options.get(`${type} ${name}`) ?? {},
         });
         return { id: `${name}-id`, state };
       },
@@ -63,6 +80,11 @@ export async function renderSite(config: Record<string, string>): Promise<Render
   );
   let outputs: SiteOutputs | undefined;
   await pulumi.runtime.runInPulumiStack(async () => {
+    pulumi.runtime.registerStackTransformation(({ type, name, opts }) => {
+      const { protect, retainOnDelete, ignoreChanges } = opts;
+      options.set(`${type} ${name}`, { protect, retainOnDelete, ignoreChanges });
+      return undefined;
+    });
     const site = new MatomoSite("matomo", { settings, region: "nyc3" }, {});
     outputs = site.outputs;
     return {};

@@ -1,0 +1,32 @@
+/** Settings whose rendered objects are kept as snapshots and judged by the policy pack. */
+import { MINIMAL } from "./render";
+
+const json = JSON.stringify;
+
+/** A stack's raw configuration, by the scenario's name. */
+export const SCENARIOS: Record<string, Record<string, string>> = {
+  minimal: MINIMAL,
+  volumes: { ...MINIMAL, storage: json({ mode: "volumes" }) },
+  gateway: {
+    ...MINIMAL,
+    edge: json({ kind: "gateway", class: "cilium", controllerNamespace: "gateway-system" }),
+  },
+  everything: {
+    ...MINIMAL,
+    aliases: json(["stats.example.org"]),
+    username: "owner",
+    website: json({ name: "Shop", url: "https://shop.example.com", timezone: "Europe/Berlin" }),
+    matomo: json({ version: "5.6.0", memory: "4Gi", workers: 12 }),
+    mariadb: json({ version: "12.3.1", memory: "4Gi" }),
+    storage: json({ data: "20Gi", database: "50Gi", backup: "100Gi" }),
+    archive: json({ schedule: "*/30 * * * *" }),
+    backup: json({ schedule: "30 2 * * *", retentionDays: 90 }),
+    edge: json({
+      class: "traefik",
+      controllerNamespace: "traefik",
+      issuer: "production",
+      proxies: ["198.51.100.0/24"],
+    }),
+    egress: json({ geoip: false, smtp: true }),
+  },
+};
