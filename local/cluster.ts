@@ -3,19 +3,23 @@
  * kwok, and the stand-in for what DigitalOcean's cloud does. Any number of them, each with a state
  * folder of its own, which holds all that a cluster is.
  */
-import { randomInt } from "node:crypto";
 import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
-import * as https from "node:https";
-import { createServer } from "node:net";
 import * as path from "node:path";
 import { execa } from "execa";
 import * as lockfile from "proper-lockfile";
 import { stringify } from "yaml";
+import { apiServerPort, isReady } from "./api-server";
 import { customResources, etcd, kubernetes, kwok } from "./artefacts";
 import * as controlPlane from "./control-plane";
-import { awaitDaemon, daemonNames, daemonPid, startDaemon, stopDaemon } from "./daemons";
-import { UserError } from "./errors";
+import {
+  awaitDaemon,
+  daemonNames,
+  daemonPid,
+  killDaemon,
+  startDaemon,
+  stopDaemon,
+} from "./daemons";
 import { baseObjects } from "./objects";
 import { checkout, localContext } from "./paths";
 import { ensureArtefact, type Report, type ToolchainOptions } from "./toolchain";
@@ -71,15 +75,27 @@ export async function startCluster(
 
     report("API server");
     const port = await apiServerPort(folder);
+    const isRestarted = daemonPid(folder, "kube-apiserver") === undefined;
     startDaemon(folder, controlPlane.apiServerDaemon(kubernetesFolder, port));
     await awaitDaemon(folder, "kube-apiserver", () => isReady(folder, port));
     controlPlane.writeKubeconfig(folder, localContext, port, kubeconfig);
 
     report("controllers, scheduler, simulated nodes");
-    await startComponents(folder, port, kubernetesFolder, kwokFolder);
     const cluster = await openCluster(stateFolder, options);
+    if (isRestarted) {
+      // They look for a lost API server only every half minute. In a real control plane they lose
+      // their leases and are started anew.
+      for (const name of ["kube-controller-manager", "kube-scheduler", "kwok"]) {
+        await stopDaemon(folder, name);
+      }
+    }
+    if (daemonPid(folder, "kwok") === undefined) {
+      // A kwok that ended still holds its nodes' leases, and a new one would wait for their expiry.
+      await cluster.kubectl(["delete", "lease", "--all", "--namespace=kube-node-lease"]);
+    }
+    await startComponents(folder, port, kubernetesFolder, kwokFolder);
     await applyBase(cluster, definitions);
-    return cluster;
+    return { ...cluster, cloudUrl: await cloudUrl(folder) };
   } finally {
     await release();
   }
@@ -93,15 +109,19 @@ export async function openCluster(
   const folder = clusterFolder(stateFolder);
   const kubeconfig = path.join(stateFolder, "kubeconfig");
   const kubectl = path.join(await ensureArtefact(kubernetes, options), "kubectl");
-  const cloud = path.join(folder, "cloud.json");
   return {
     kubeconfig,
     folder,
-    cloudUrl: existsSync(cloud) ? JSON.parse(await fs.readFile(cloud, "utf8")).url : "",
+    cloudUrl: await cloudUrl(folder),
     kubectl: async (args, input) =>
       // The environment could name another cluster; kubectl's caches go where the cluster's state is.
       (await execa(kubectl, args, { input, env: { KUBECONFIG: kubeconfig } })).stdout,
   };
+}
+
+async function cloudUrl(folder: string): Promise<string> {
+  const file = path.join(folder, "cloud.json");
+  return existsSync(file) ? JSON.parse(await fs.readFile(file, "utf8")).url : "";
 }
 
 /** Ends all processes of a cluster and keeps its data; the names of those that ran. */
@@ -123,6 +143,11 @@ export async function stopCluster(stateFolder: string): Promise<string[]> {
   } finally {
     await release();
   }
+}
+
+/** Kills one process of a cluster, as a test of what a crash does; a start brings it back. */
+export async function crash(stateFolder: string, name: string): Promise<void> {
+  await killDaemon(clusterFolder(stateFolder), name);
 }
 
 /** Each process of a cluster with its pid, undefined for one that does not run. */
@@ -180,60 +205,6 @@ async function startCloud(folder: string): Promise<void> {
     ],
   });
   await awaitDaemon(folder, "cloud", async () => existsSync(address));
-}
-
-/**
- * The port of the cluster's last start, or a free one for a new cluster. An address that changes
- * would look like another cluster to whatever was deployed to it.
- */
-async function apiServerPort(folder: string): Promise<number> {
-  const file = path.join(folder, "port");
-  if (existsSync(file)) {
-    const port = Number(await fs.readFile(file, "utf8"));
-    if (daemonPid(folder, "kube-apiserver") === undefined && !(await isFree(port))) {
-      throw new UserError(
-        `Port ${port} of the cluster in ${folder} is used by another process: ` +
-          "end that, or make a new cluster after npm run clean",
-      );
-    }
-    return port;
-  }
-  let port = randomPort();
-  while (!(await isFree(port))) {
-    port = randomPort();
-  }
-  await fs.writeFile(file, String(port));
-  return port;
-}
-
-/** Below what systems hand out for outgoing connections, so that it is still free later. */
-function randomPort(): number {
-  return randomInt(20_000, 32_000);
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.on("error", () => resolve(false));
-    server.listen({ host: "127.0.0.1", port }, () => server.close(() => resolve(true)));
-  });
-}
-
-/** Whether the API server says that all its parts are up. */
-function isReady(folder: string, port: number): Promise<boolean> {
-  if (!existsSync(path.join(folder, "apiserver.crt"))) {
-    return Promise.resolve(false);
-  }
-  const headers = { authorization: `Bearer ${controlPlane.token(folder, localContext)}` };
-  const url = `https://127.0.0.1:${port}/readyz`;
-  return new Promise((resolve) => {
-    https
-      .get(url, { ca: controlPlane.authority(folder), headers, agent: false }, (response) => {
-        response.resume();
-        resolve(response.statusCode === 200);
-      })
-      .on("error", () => resolve(false));
-  });
 }
 
 /** Brings the objects of a new cluster, once per set of objects. */

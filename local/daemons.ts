@@ -65,12 +65,22 @@ export async function stopDaemon(folder: string, name: string): Promise<boolean>
   if (pid !== undefined) {
     signal(pid, "SIGTERM");
     if (!(await ended(folder, name, stopMilliseconds))) {
-      signal(pid, "SIGKILL");
-      await ended(folder, name, stopMilliseconds);
+      await killDaemon(folder, name);
     }
   }
   fs.rmSync(pidFile(folder, name), { force: true });
   return pid !== undefined;
+}
+
+/** Kills a daemon without a chance to tidy up, and waits until the system has. */
+export async function killDaemon(folder: string, name: string): Promise<void> {
+  const pid = daemonPid(folder, name);
+  if (pid !== undefined) {
+    signal(pid, "SIGKILL");
+    if (!(await ended(folder, name, stopMilliseconds))) {
+      throw new Error(`${name} (process ${pid}) is still there after SIGKILL`);
+    }
+  }
 }
 
 /** Names of the daemons that were started in a folder and not stopped. */
@@ -142,8 +152,9 @@ export function startTime(pid: number): string | undefined {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
     // The second field is the command in brackets and may hold spaces: count from its end.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    // A zombie has ended: its parent, this process, has not asked for its exit code yet.
-    return fields[0] === "Z" ? undefined : fields[19];
+    // A zombie has ended when its last thread has; until then it keeps its sockets and locks.
+    const isZombie = fields[0] === "Z" && fs.readdirSync(`/proc/${pid}/task`).length === 1;
+    return isZombie ? undefined : fields[19];
   } catch {
     return undefined;
   }

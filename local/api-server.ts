@@ -1,0 +1,65 @@
+/** Where an embedded cluster's API server listens, and whether it answers. */
+import { randomInt } from "node:crypto";
+import { existsSync } from "node:fs";
+import * as fs from "node:fs/promises";
+import * as https from "node:https";
+import { createServer } from "node:net";
+import * as path from "node:path";
+import * as controlPlane from "./control-plane";
+import { daemonPid } from "./daemons";
+import { UserError } from "./errors";
+import { localContext } from "./paths";
+
+/**
+ * The port of the cluster's last start, or a free one for a new cluster. An address that changes
+ * would look like another cluster to whatever was deployed to it.
+ */
+export async function apiServerPort(folder: string): Promise<number> {
+  const file = path.join(folder, "port");
+  if (existsSync(file)) {
+    const port = Number(await fs.readFile(file, "utf8"));
+    if (daemonPid(folder, "kube-apiserver") === undefined && !(await isFree(port))) {
+      throw new UserError(
+        `Port ${port} of the cluster in ${folder} is used by another process: ` +
+          "end that, or make a new cluster after npm run clean",
+      );
+    }
+    return port;
+  }
+  let port = randomPort();
+  while (!(await isFree(port))) {
+    port = randomPort();
+  }
+  await fs.writeFile(file, String(port));
+  return port;
+}
+
+/** Below what systems hand out for outgoing connections, so that it is still free later. */
+function randomPort(): number {
+  return randomInt(20_000, 32_000);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.on("error", () => resolve(false));
+    server.listen({ host: "127.0.0.1", port }, () => server.close(() => resolve(true)));
+  });
+}
+
+/** Whether the API server says that all its parts are up. */
+export function isReady(folder: string, port: number): Promise<boolean> {
+  if (!existsSync(path.join(folder, "apiserver.crt"))) {
+    return Promise.resolve(false);
+  }
+  const headers = { authorization: `Bearer ${controlPlane.token(folder, localContext)}` };
+  const url = `https://127.0.0.1:${port}/readyz`;
+  return new Promise((resolve) => {
+    https
+      .get(url, { ca: controlPlane.authority(folder), headers, agent: false }, (response) => {
+        response.resume();
+        resolve(response.statusCode === 200);
+      })
+      .on("error", () => resolve(false));
+  });
+}
