@@ -6,7 +6,9 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { stringify } from "yaml";
+import { reachability } from "../../reachability";
 import { type Rendered, render } from "../../render";
+import { parseSettings } from "../../../components/settings";
 import { SCENARIOS } from "../../scenarios";
 
 const FOLDER = path.join(__dirname, "../../snapshots");
@@ -32,15 +34,18 @@ function readable({ type, name, props }: Rendered): string {
   return text.replace(/(matomo-fleet\/mounts: )[0-9a-f]{64}/g, "$1(checksum)");
 }
 
-function document(resources: Rendered[]): string {
+/** All objects, and before them what may connect to what. */
+function document(resources: Rendered[], controllerNamespace: string): string {
+  const open = reachability(resources, controllerNamespace).map((line) => `# ${line}\n`);
   const objects = resources.filter(({ type }) => !/^(pulumi:|matomo:)/.test(type)).map(readable);
-  return objects.sort().join("");
+  return [...open, ...objects.sort()].join("");
 }
 
 describe("rendered objects", () => {
   for (const [scenario, config] of Object.entries(SCENARIOS)) {
     it(scenario, async () => {
-      const rendered = document(await render(config));
+      const { edge } = parseSettings(config);
+      const rendered = document(await render(config), edge.controllerNamespace);
       const file = path.join(FOLDER, `${scenario}.yaml`);
       if (process.env.UPDATE_SNAPSHOTS) fs.writeFileSync(file, rendered);
       assert.equal(
