@@ -1,0 +1,193 @@
+/**
+ * Bench of the api tier: stacks on the real engine and clusters with a real API server, each with a
+ * state folder of its own, and what the tests ask of both.
+ *
+ * Sites that no test harms are shared between the files: `sharedSite` brings one up at its first use.
+ */
+import * as fs from "node:fs/promises";
+import * as os from "node:os";
+import * as path from "node:path";
+import type { KubernetesObject } from "@kubernetes/client-node";
+import { after } from "mocha";
+import { type Cluster, startCluster, stopCluster } from "../../local/cluster";
+import { type Engine, openEngine, type PulumiResult, type RunOptions } from "../../local/engine";
+
+/** A Kubernetes object as kubectl prints it. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type Live = KubernetesObject & Record<string, any>;
+
+/** One step of a preview. */
+export interface Step {
+  /** create, update, replace, delete, same, … */
+  op: string;
+  /** Pulumi's type, such as kubernetes:core/v1:Secret. */
+  type: string;
+  name: string;
+  /** Properties that differ. */
+  diff: string[];
+}
+
+/** Everything that the engine printed in this run, for the search for secrets. */
+const transcript: string[] = [];
+export function printed(): string {
+  return transcript.join("\n");
+}
+
+/** One stack on a cluster of its own. */
+export class Site {
+  constructor(
+    readonly stack: string,
+    readonly folder: string,
+    readonly cluster: Cluster,
+    readonly engine: Engine,
+    /** Settings over those of the stack's file. */
+    public config: Record<string, unknown> = {},
+  ) {}
+
+  /** Runs the engine; a failure is an error with its whole output. */
+  async pulumi(args: string[], options: RunOptions = {}): Promise<PulumiResult> {
+    const result = await this.attempt(args, options);
+    if (result.exitCode !== 0) {
+      throw new Error(`pulumi ${args.join(" ")}: ${result.exitCode}\n${outputOf(result)}`);
+    }
+    return result;
+  }
+
+  /** Runs the engine; the caller judges the exit code. */
+  async attempt(args: string[], options: RunOptions = {}): Promise<PulumiResult> {
+    const config = { ...this.config, ...options.config };
+    const process = { ...options.process, reject: false };
+    const result = await this.engine.pulumi(args, {
+      stack: this.stack,
+      ...options,
+      config,
+      process,
+    });
+    transcript.push(outputOf(result));
+    return result;
+  }
+
+  up(config: Record<string, unknown> = {}): Promise<PulumiResult> {
+    return this.pulumi(["up", "--yes", "--skip-preview"], { config });
+  }
+
+  /** Steps of a preview that do something. */
+  async preview(config: Record<string, unknown> = {}): Promise<Step[]> {
+    const { stdout } = await this.pulumi(["preview", "--json"], { config });
+    return stepsOf(stdout).filter(({ op }) => op !== "same" && op !== "read");
+  }
+
+  /** Neither the program nor the cluster differs from the state. */
+  async expectUnchanged(): Promise<void> {
+    await this.pulumi(["preview", "--expect-no-changes"]);
+    await this.pulumi(["refresh", "--yes", "--skip-preview", "--expect-no-changes"]);
+  }
+
+  /** The stack's state, secrets as they are in the file. */
+  async state(): Promise<string> {
+    return (await this.pulumi(["stack", "export"])).stdout;
+  }
+
+  async kubectl(...args: string[]): Promise<string> {
+    return this.cluster.kubectl(args);
+  }
+
+  /** Objects of these kinds, comma separated, in the site's namespace. */
+  async list(kinds: string): Promise<Live[]> {
+    return JSON.parse(await this.kubectl("get", kinds, "-n", "matomo", "-o", "json")).items;
+  }
+
+  async get(kind: string, name: string): Promise<Live> {
+    return JSON.parse(await this.kubectl("get", kind, name, "-n", "matomo", "-o", "json"));
+  }
+
+  /** A Secret's values in clear. */
+  async secret(name: string): Promise<Record<string, string>> {
+    const { data } = await this.get("secret", name);
+    const clear = ([key, value]: [string, unknown]) => [
+      key,
+      Buffer.from(value as string, "base64").toString(),
+    ];
+    return Object.fromEntries(Object.entries(data).map(clear));
+  }
+
+  /** Passwords and tokens of the site, by Secret and key. */
+  async passwords(): Promise<Record<string, string>> {
+    const names = ["matomo", "matomo-mariadb", "matomo-backup"];
+    const secrets = await Promise.all(names.map((name) => this.secret(name)));
+    return Object.fromEntries(
+      secrets.flatMap((data, i) =>
+        Object.entries(data)
+          .filter(([key]) => /password|token/.test(key))
+          .map(([key, value]) => [`${names[i]}/${key}`, value]),
+      ),
+    );
+  }
+
+  /** Ends the cluster and forgets the state. */
+  async close(): Promise<void> {
+    await stopCluster(this.folder);
+    await fs.rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** A cluster with nothing on it, and an engine without state. */
+export async function newSite(stack: string, config?: Record<string, unknown>): Promise<Site> {
+  const folder = await fs.mkdtemp(path.join(os.tmpdir(), `matomo-api-${stack}-`));
+  const cluster = await startCluster(folder);
+  const engine = await openEngine(folder, { standIns: "always" });
+  // Its stack file names the kubeconfig of `npm start`.
+  const own = { context: "matomo-local", kubeconfig: cluster.kubeconfig };
+  const base = stack === "local" ? { "matomo:cluster": own } : {};
+  return new Site(stack, folder, cluster, engine, { ...base, ...config });
+}
+
+const shared = new Map<string, Promise<Site>>();
+
+/** The stack's site, up, on a cluster that other files use too: leave it as it was found. */
+export function sharedSite(stack: string): Promise<Site> {
+  const make = async () => {
+    const site = await newSite(stack);
+    // The preview as a person sees it, and the update: both belong to the transcript.
+    await site.pulumi(["up", "--yes", "--diff"]);
+    return site;
+  };
+  const site = shared.get(stack) ?? make();
+  shared.set(stack, site);
+  return site;
+}
+
+after(async function () {
+  this.timeout(60_000);
+  const sites = await Promise.allSettled(shared.values());
+  await Promise.all(
+    sites.map((result) => (result.status === "fulfilled" ? result.value.close() : undefined)),
+  );
+});
+
+export function outputOf({ stdout, stderr }: PulumiResult): string {
+  return `${stdout}\n${stderr}`;
+}
+
+/** Steps of `pulumi preview --json`. */
+export function stepsOf(json: string): Step[] {
+  const { steps } = JSON.parse(json) as {
+    steps: { op: string; urn: string; detailedDiff?: Record<string, unknown> }[];
+  };
+  return steps.map(({ op, urn, detailedDiff }) => {
+    const [type, name] = urn.split("::").slice(-2);
+    return { op, type: type.split("$").at(-1)!, name, diff: Object.keys(detailedDiff ?? {}) };
+  });
+}
+
+/** `Kind/name` of each object, sorted. */
+export function titles(objects: Live[]): string[] {
+  return objects.map(({ kind, metadata }) => `${kind}/${metadata!.name}`).sort();
+}
+
+/** What tells that an object was left alone, or at least is still the same one. */
+export function identities(objects: Live[], by: "uid" | "resourceVersion") {
+  return Object.fromEntries(
+    objects.map(({ kind, metadata }) => [`${kind}/${metadata!.name}`, metadata![by]]),
+  );
+}
