@@ -1,0 +1,109 @@
+/**
+ * `npm run bench`: ratios, side by side in one run, because absolute times on a shared machine are
+ * noise. The floor is an empty TypeScript project on the same engine and backend.
+ */
+import * as fs from "node:fs/promises";
+import * as os from "node:os";
+import * as path from "node:path";
+import { startCluster, stopCluster } from "../../local/cluster";
+import { type Engine, openEngine } from "../../local/engine";
+import { policyPack } from "../../local/policy-pack";
+
+const ROUNDS = 5;
+const CHECKOUT = path.join(__dirname, "../..");
+
+/** One thing to time, against its floor. */
+interface Pair {
+  what: string;
+  target: number;
+  floor: () => Promise<unknown>;
+  measured: () => Promise<unknown>;
+}
+
+async function seconds(run: () => Promise<unknown>): Promise<number> {
+  const started = process.hrtime.bigint();
+  await run();
+  return Number(process.hrtime.bigint() - started) / 1e9;
+}
+
+const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+/** Alternates the two, after one warm-up of each, and compares the medians. */
+async function compare({ what, target, floor, measured }: Pair) {
+  await floor();
+  await measured();
+  const times = { floor: [] as number[], measured: [] as number[] };
+  for (let round = 0; round < ROUNDS; round++) {
+    times.floor.push(await seconds(floor));
+    times.measured.push(await seconds(measured));
+  }
+  const ratio = median(times.measured.map((time, i) => time / times.floor[i]));
+  return {
+    what,
+    "floor (s)": median(times.floor).toFixed(2),
+    "measured (s)": median(times.measured).toFixed(2),
+    ratio: ratio.toFixed(2),
+    target: `<= ${target}`,
+    met: ratio <= target ? "yes" : "no",
+  };
+}
+
+/** An empty TypeScript project, as `pulumi new typescript` lays it out. */
+async function emptyProject(folder: string): Promise<void> {
+  await fs.mkdir(folder, { recursive: true });
+  const write = (name: string, text: string) => fs.writeFile(path.join(folder, name), text);
+  await write("Pulumi.yaml", "name: empty\nruntime: nodejs\n");
+  await write("package.json", '{ "name": "empty", "main": "index.ts" }\n');
+  await write("tsconfig.json", '{ "compilerOptions": { "strict": true, "module": "commonjs" } }\n');
+  await write(
+    "index.ts",
+    'import * as pulumi from "@pulumi/pulumi";\nexport const stack = pulumi.getStack();\n',
+  );
+  await fs.symlink(path.join(CHECKOUT, "node_modules"), path.join(folder, "node_modules"));
+}
+
+async function main(): Promise<void> {
+  const folder = await fs.mkdtemp(path.join(os.tmpdir(), "matomo-bench-"));
+  const project = path.join(folder, "empty");
+  await emptyProject(project);
+  await startCluster(folder);
+  try {
+    const engine = await openEngine(folder, { standIns: "always" });
+    const empty = await openEngine(folder, { standIns: "always", project });
+    const ours = (...args: string[]) => run(engine, "liberty", args);
+    const theirs = (...args: string[]) => run(empty, "dev", args);
+    await ours("up", "--yes", "--skip-preview");
+    await theirs("up", "--yes", "--skip-preview");
+    const pack = await policyPack();
+    const pairs: Pair[] = [
+      {
+        what: "preview of a stack, against an empty project",
+        target: 1.2,
+        floor: () => theirs("preview"),
+        measured: () => ours("preview"),
+      },
+      {
+        what: "up without changes, against an empty project",
+        target: 1.5,
+        floor: () => theirs("up", "--yes"),
+        measured: () => ours("up", "--yes"),
+      },
+      {
+        what: "preview with the policy pack, against one without",
+        target: 1.2,
+        floor: () => ours("preview"),
+        measured: () => ours("preview", "--policy-pack", pack),
+      },
+    ];
+    const rows = [];
+    for (const pair of pairs) rows.push(await compare(pair));
+    console.table(rows);
+  } finally {
+    await stopCluster(folder);
+    await fs.rm(folder, { recursive: true });
+  }
+}
+
+const run = (engine: Engine, stack: string, args: string[]) => engine.pulumi(args, { stack });
+
+void main();
