@@ -1,0 +1,78 @@
+/** The small parts of npm start and its companions. */
+import * as assert from "node:assert/strict";
+import * as path from "node:path";
+import { ExecaError } from "execa";
+import { ownKubeconfig } from "../../../local/deployment";
+import { UserError, runCommand } from "../../../local/errors";
+import { goEnvironment } from "../../../local/go";
+import { cacheFolder, contextStateFolder } from "../../../local/paths";
+import { elapsedReport } from "../../../local/progress";
+
+describe("local commands", () => {
+  it("keep what they build where the user's caches are", () => {
+    assert.equal(cacheFolder({ XDG_CACHE_HOME: "/caches" }), "/caches/matomo-fleet");
+    assert.match(cacheFolder({}), /\/\.cache\/matomo-fleet$/);
+  });
+
+  it("keep each context's state in one folder, whatever its name", () => {
+    const folders = ["a", "b", "../a", "do-nyc1/x"].map(contextStateFolder);
+    assert.equal(new Set(folders).size, 4);
+    assert.equal(new Set(folders.map((folder) => path.dirname(folder))).size, 1);
+  });
+
+  it("build the same whatever the shell's Go settings are", () => {
+    const env = goEnvironment({
+      GOOS: "plan9",
+      GOFLAGS: "-race",
+      GOPROXY: "https://proxy.example",
+    });
+    assert.equal(env.GOOS, undefined);
+    assert.equal(env.CGO_ENABLED, "0");
+    assert.doesNotMatch(env.GOFLAGS!, /race/);
+    assert.equal(env.GOPROXY, "https://proxy.example");
+  });
+
+  it("say where a kubeconfig was looked for", () => {
+    assert.throws(() => ownKubeconfig({ KUBECONFIG: "/nowhere/config" }), {
+      message: /^--context: found no kubeconfig at \/nowhere\/config; set KUBECONFIG to one file/,
+    });
+    assert.equal(ownKubeconfig({ KUBECONFIG: "package.json" }), path.resolve("package.json"));
+  });
+
+  it("show every line on a terminal and only prose elsewhere", () => {
+    const lines = ["downloading x", "k8s.io/api/core/v1", "etcd", "cmd/internal/obj: note"];
+    const shown = (terminal: boolean) => {
+      const task = { output: "" };
+      const report = elapsedReport(task, terminal);
+      return lines.filter((line) => {
+        task.output = "";
+        report(line);
+        return task.output !== "";
+      });
+    };
+    assert.deepEqual(shown(true), lines);
+    assert.deepEqual(shown(false), ["downloading x", "cmd/internal/obj: note"]);
+  });
+
+  it("end with the reason and a code, not with a stack trace", async () => {
+    const printed: string[] = [];
+    const { error } = console;
+    console.error = (text: string) => printed.push(text);
+    try {
+      runCommand(() => Promise.reject(new UserError("No Go on PATH")));
+      await Promise.resolve();
+      assert.equal(process.exitCode, 1);
+      const failure = Object.assign(Object.create(ExecaError.prototype), {
+        shortMessage: "pulumi failed",
+        exitCode: 255,
+      });
+      runCommand(() => Promise.reject(failure));
+      await Promise.resolve();
+      assert.equal(process.exitCode, 255);
+      assert.deepEqual(printed, ["\nNo Go on PATH", "\npulumi failed"]);
+    } finally {
+      console.error = error;
+      process.exitCode = undefined;
+    }
+  });
+});
