@@ -18,6 +18,7 @@ import {
   requestsAndLimits,
   restrictedContainer,
   restrictedPod,
+  ROLLOUT_TIMEOUTS,
   scratch,
   secretFiles,
 } from "./pods";
@@ -115,6 +116,7 @@ export class Database extends pulumi.ComponentResource {
       {
         parent: this,
         protect: true,
+        customTimeouts: ROLLOUT_TIMEOUTS,
         dependsOn: [service],
         // Immutable on a StatefulSet: a difference would replace it. The claim grows by itself.
         ignoreChanges: ["spec.volumeClaimTemplates", "spec.serviceName"],

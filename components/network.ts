@@ -1,10 +1,12 @@
 /**
  * Zero trust that is true (design decision 6): nothing may connect, then one rule per real flow.
  *
- * Objects: NetworkPolicy `matomo-default-deny`, and one for each component. Every selector inside
+ * Objects: NetworkPolicy `matomo-default-deny`, and one for each component; for Cilium's Gateway a
+ * CiliumNetworkPolicy for each of the two components that it leads to. Every selector inside
  * the namespace carries the component (incident 18: labels that matched no pod); other namespaces
  * are selected by the name label that Kubernetes sets itself.
  */
+import { CustomResource } from "@pulumi/kubernetes/apiextensions";
 import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1";
 import type { types } from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
@@ -31,6 +33,11 @@ const PRIVATE_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.25
 export interface NetworkArgs {
   /** Namespace of the ingress or gateway controller's pods. */
   controllerNamespace: string;
+  /**
+   * Whether Cilium's own Gateway is the way in. Its traffic comes from the node's proxy, under an
+   * identity that no NetworkPolicy can name.
+   */
+  ciliumGateway: boolean;
   /** Web may reach any public address on 443, to fetch the GeoIP database. */
   geoip: boolean;
   /** Web may reach any public address on 465 and 587, to send mail. */
@@ -57,7 +64,8 @@ const internet: Peer = { ipBlock: { cidr: "0.0.0.0/0", except: PRIVATE_RANGES } 
 
 /** Every flow of the site. What is not in this table is refused. */
 export function flows(args: NetworkArgs): Flows[] {
-  const controller = namespace(args.controllerNamespace);
+  // Cilium's Gateway has no pods of its own: its rule is another kind of object.
+  const controllers = args.ciliumGateway ? [] : [namespace(args.controllerNamespace)];
   const database = { to: pods("mariadb"), ports: [DATABASE_PORT] };
   const publicPorts = [...(args.geoip ? [443] : []), ...(args.smtp ? [465, 587] : [])];
   return [
@@ -65,7 +73,7 @@ export function flows(args: NetworkArgs): Flows[] {
       component: "web",
       name: NAMES.web,
       ingress: [
-        { from: controller, port: SITE_PORT },
+        ...controllers.map((from) => ({ from, port: SITE_PORT })),
         { from: pods("archive"), port: INTERNAL_PORT },
         { from: pods("backup"), port: STATE_PORT },
       ],
@@ -99,7 +107,7 @@ export function flows(args: NetworkArgs): Flows[] {
     {
       component: "acme-solver",
       name: `${APP}-acme-solver`,
-      ingress: [{ from: controller, port: SOLVER_PORT }],
+      ingress: controllers.map((from) => ({ from, port: SOLVER_PORT })),
       egress: [],
       dns: false,
     },
@@ -142,6 +150,32 @@ export class Network extends pulumi.ComponentResource {
         { parent: this },
       );
     }
+    if (args.ciliumGateway) {
+      this.ciliumGateway("web", SITE_PORT);
+      this.ciliumGateway("acme-solver", SOLVER_PORT);
+    }
     this.registerOutputs({});
+  }
+
+  /** Lets Cilium's Gateway reach the pods of one component at one port. */
+  private ciliumGateway(component: Component, port: number): void {
+    new CustomResource(
+      `gateway-${component}`,
+      {
+        apiVersion: "cilium.io/v2",
+        kind: "CiliumNetworkPolicy",
+        metadata: objectMeta(`${APP}-gateway-${component}`, component),
+        spec: {
+          endpointSelector: { matchLabels: selectorLabels(component) },
+          ingress: [
+            {
+              fromEntities: ["ingress"],
+              toPorts: [{ ports: [{ port: String(port), protocol: "TCP" }] }],
+            },
+          ],
+        },
+      },
+      { parent: this },
+    );
   }
 }

@@ -17,6 +17,10 @@ type Volume = types.input.core.v1.Volume;
 export const WWW_DATA = 33;
 export const MYSQL = 999;
 
+/** A rollout may take this long, in seconds: a schema upgrade of a large database is part of it. */
+export const ROLLOUT_SECONDS = 1800;
+export const ROLLOUT_TIMEOUTS = { create: `${ROLLOUT_SECONDS}s`, update: `${ROLLOUT_SECONDS}s` };
+
 /** Pod-level security context; `user` owns the files on the pod's volumes as well. */
 export function restrictedPod(user: number): PodSecurityContext {
   return {

@@ -144,9 +144,9 @@ export const settingsSchema = z.strictObject({
   edge: z
     .strictObject({
       kind: z.enum(["ingress", "gateway"]).default("ingress"),
-      /** IngressClass or GatewayClass. `nginx` gets the annotations that ingress-nginx documents. */
-      class: dnsLabel.default("nginx"),
-      /** Namespace of the controller's pods, by its own name label. */
+      /** IngressClass or GatewayClass; default: nginx for an Ingress, cilium for a Gateway. */
+      class: dnsLabel.optional(),
+      /** Namespace of the controller's pods. Cilium's Gateway has none and needs none. */
       controllerNamespace: dnsLabel.default("ingress-nginx"),
       /** Let's Encrypt: staging until the name resolves, then production (incident 16). */
       issuer: z.enum(["staging", "production"]).default("staging"),

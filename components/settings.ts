@@ -119,6 +119,11 @@ export function parseSettings(raw: Record<string, string>): Settings {
   return parsed.data;
 }
 
+/** The IngressClass or GatewayClass: the stated one, or what DOKS clusters have. */
+export function edgeClass({ edge }: Settings): string {
+  return edge.class ?? (edge.kind === "ingress" ? "nginx" : "cilium");
+}
+
 /** All host names of the site, the primary one first. */
 export function siteHosts(settings: Settings): string[] {
   return [settings.domain, ...settings.aliases];

@@ -13,7 +13,7 @@ import { NAMES, NAMESPACE } from "./labels";
 import { SiteNamespace } from "./namespace";
 import { Network } from "./network";
 import { mebibytes } from "./quantity";
-import { type Settings, siteHosts, siteImages } from "./settings";
+import { edgeClass, type Settings, siteHosts, siteImages } from "./settings";
 import { Storage } from "./storage";
 import { SERVICE_PORT, Web } from "./web";
 
@@ -66,7 +66,12 @@ export class MatomoSite extends pulumi.ComponentResource {
     const credentials = new Credentials("credentials", { username, email }, inNamespace);
     const volumes = new Storage("storage", { ...storage, region }, inNamespace);
     const { controllerNamespace } = edge;
-    const network = new Network("network", { ...egress, controllerNamespace }, inNamespace);
+    const ciliumGateway = edge.kind === "gateway" && edgeClass(settings) === "cilium";
+    const network = new Network(
+      "network",
+      { ...egress, controllerNamespace, ciliumGateway },
+      inNamespace,
+    );
     // Nothing runs before the rules are there that say whom it may talk to.
     const inNetwork = { parent: this, dependsOn: [network] };
 
@@ -130,7 +135,14 @@ export class MatomoSite extends pulumi.ComponentResource {
     );
     new Edge(
       "edge",
-      { ...edge, hosts, email, service: web.host, servicePort: SERVICE_PORT },
+      {
+        ...edge,
+        class: edgeClass(settings),
+        hosts,
+        email,
+        service: web.host,
+        servicePort: SERVICE_PORT,
+      },
       inNetwork,
     );
     new Disruption("disruption", inNamespace);

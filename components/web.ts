@@ -17,6 +17,8 @@ import {
   requestsAndLimits,
   restrictedContainer,
   restrictedPod,
+  ROLLOUT_SECONDS,
+  ROLLOUT_TIMEOUTS,
   scratch,
   scriptFiles,
   secretFiles,
@@ -86,8 +88,7 @@ export class Web extends pulumi.ComponentResource {
           replicas: 1,
           strategy: { type: "Recreate" },
           revisionHistoryLimit: 3,
-          // As long as the startup probe may take.
-          progressDeadlineSeconds: 1200,
+          progressDeadlineSeconds: ROLLOUT_SECONDS,
           selector: { matchLabels: selectorLabels("web") },
           template: {
             metadata: {
@@ -107,7 +108,7 @@ export class Web extends pulumi.ComponentResource {
           },
         },
       },
-      { parent: this, dependsOn: [service] },
+      { parent: this, dependsOn: [service], customTimeouts: ROLLOUT_TIMEOUTS },
     );
     this.host = service.metadata.name;
     this.registerOutputs({ host: this.host });

@@ -20,6 +20,7 @@ import {
   startDaemon,
   stopDaemon,
 } from "./daemons";
+import { nodeDaemons, openNode, removeTraces } from "./node/node";
 import { baseObjects } from "./objects";
 import { checkout, localContext } from "./paths";
 import { ensureArtefact, type Report, type ToolchainOptions } from "./toolchain";
@@ -36,12 +37,15 @@ export interface Cluster {
 }
 
 export interface ClusterOptions extends ToolchainOptions {
+  /** A real node whose pods run, in place of simulated ones (node/node.ts). Default: false. */
+  node?: boolean;
   /** Called when a step begins. Default: silent. */
   report?: Report;
 }
 
 /** Ended in this order: nobody is left without what it speaks to. */
 const stopOrder = [
+  ...nodeDaemons,
   "cloud",
   "kwok",
   "kube-scheduler",
@@ -62,6 +66,7 @@ export async function startCluster(
   const kubernetesFolder = await ensureArtefact(kubernetes, options);
   const kwokFolder = await ensureArtefact(kwok, options);
   const definitions = await ensureArtefact(customResources, options);
+  const node = options.node ? await openNode(folder, options) : undefined;
 
   controlPlane.writeCredentials(folder);
   const release = await lockCluster(folder);
@@ -93,8 +98,9 @@ export async function startCluster(
       // A kwok that ended still holds its nodes' leases, and a new one would wait for their expiry.
       await cluster.kubectl(["delete", "lease", "--all", "--namespace=kube-node-lease"]);
     }
-    await startComponents(folder, port, kubernetesFolder, kwokFolder);
-    await applyBase(cluster, definitions);
+    await startComponents(folder, port, kubernetesFolder, node ? undefined : kwokFolder);
+    await applyBase(cluster, definitions, !node);
+    await node?.start(cluster, port);
     return { ...cluster, cloudUrl: await cloudUrl(folder) };
   } finally {
     await release();
@@ -139,6 +145,7 @@ export async function stopCluster(stateFolder: string): Promise<string[]> {
         stopped.push(name);
       }
     }
+    await removeTraces(folder);
     return stopped;
   } finally {
     await release();
@@ -168,7 +175,7 @@ async function startComponents(
   folder: string,
   port: number,
   kubernetesFolder: string,
-  kwokFolder: string,
+  kwokFolder: string | undefined,
 ): Promise<void> {
   for (const user of controlPlane.componentUsers) {
     const file = path.join(folder, controlPlane.userFile(user));
@@ -208,17 +215,20 @@ async function startCloud(folder: string): Promise<void> {
 }
 
 /** Brings the objects of a new cluster, once per set of objects. */
-async function applyBase(cluster: Cluster, definitions: string): Promise<void> {
+async function applyBase(cluster: Cluster, definitions: string, simulatedNodes: boolean) {
   const file = path.join(cluster.folder, "base.json");
-  const text = JSON.stringify({ apiVersion: "v1", kind: "List", items: baseObjects() });
+  const text = JSON.stringify({ apiVersion: "v1", kind: "List", items: baseObjects(simulatedNodes) });
   if (existsSync(file) && (await fs.readFile(file, "utf8")) === text) {
     return;
   }
   const apply = ["apply", "--server-side", "--field-manager=embedded-cluster", "-f"];
-  await cluster.kubectl([...apply, definitions]);
+  const standIns = path.join(checkout, "local", "standins", "crds");
+  await cluster.kubectl([...apply, definitions, "-f", standIns]);
   await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all"]);
   await cluster.kubectl([...apply, "-"], text);
-  await cluster.kubectl(["wait", "--for=condition=Ready", "node", "--all", "--timeout=60s"]);
+  if (simulatedNodes) {
+    await cluster.kubectl(["wait", "--for=condition=Ready", "node", "--all", "--timeout=60s"]);
+  }
   await cluster.kubectl(["wait", "--for=create", "serviceaccount/default", "--timeout=60s"]);
   await fs.writeFile(file, text);
 }

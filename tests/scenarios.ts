@@ -9,7 +9,11 @@ export const SCENARIOS: Record<string, Record<string, string>> = {
   volumes: { ...MINIMAL, storage: json({ mode: "volumes" }) },
   gateway: {
     ...MINIMAL,
-    edge: json({ kind: "gateway", class: "cilium", controllerNamespace: "gateway-system" }),
+    edge: json({ kind: "gateway" }),
+  },
+  envoy: {
+    ...MINIMAL,
+    edge: json({ kind: "gateway", class: "envoy", controllerNamespace: "envoy-gateway-system" }),
   },
   everything: {
     ...MINIMAL,

@@ -54,7 +54,10 @@ async function emptyProject(folder: string): Promise<void> {
   const write = (name: string, text: string) => fs.writeFile(path.join(folder, name), text);
   await write("Pulumi.yaml", "name: empty\nruntime: nodejs\n");
   await write("package.json", '{ "name": "empty", "main": "index.ts" }\n');
-  await write("tsconfig.json", '{ "compilerOptions": { "strict": true, "module": "commonjs" } }\n');
+  await write(
+    "tsconfig.json",
+    '{ "compilerOptions": { "strict": true, "module": "nodenext", "moduleResolution": "nodenext" } }\n',
+  );
   await write(
     "index.ts",
     'import * as pulumi from "@pulumi/pulumi";\nexport const stack = pulumi.getStack();\n',
