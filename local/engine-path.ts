@@ -2,6 +2,7 @@
  * Where the engine finds the programs that it starts: an installed Pulumi with its own plugins, or
  * the built one, and the stand-ins for providers that are not installed.
  */
+import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import * as os from "node:os";
@@ -92,7 +93,7 @@ async function isInstalled(home: string, name: string): Promise<boolean> {
 /** A link in `folder` to `target`; put in place whole, as another run may be using the old one. */
 async function link(target: string, folder: string): Promise<void> {
   const file = path.join(folder, path.basename(target));
-  const partial = path.join(folder, `.${path.basename(target)}.${process.pid}`);
+  const partial = path.join(folder, `.${path.basename(target)}.${randomUUID()}`);
   if ((await fs.readlink(file).catch(() => undefined)) !== target) {
     await fs.symlink(target, partial);
     await fs.rename(partial, file);

@@ -3,7 +3,7 @@
  * and keys are never touched. An installed `pulumi` is used when it is new enough, else the one that
  * the toolchain builds.
  */
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
@@ -113,7 +113,7 @@ export async function openEngine(
 async function passphrase(stateFolder: string): Promise<string> {
   const file = path.join(stateFolder, "passphrase");
   if (!existsSync(file)) {
-    const partial = `${file}.${process.pid}`;
+    const partial = `${file}.${randomUUID()}`;
     await fs.writeFile(partial, randomBytes(32).toString("base64url"), { mode: 0o600 });
     // A link fails when another run was first, whose passphrase then counts.
     await fs.link(partial, file).catch((error: NodeJS.ErrnoException) => {
