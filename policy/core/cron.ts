@@ -6,7 +6,8 @@
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 const DESCRIPTORS = /^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$/;
-const EVERY = /^@every [+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))*$/;
+const EVERY =
+  /^@every [+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))*$/;
 
 interface Field {
   name: string;
@@ -25,12 +26,12 @@ const FIELDS: Field[] = [
 
 /** What is wrong with a schedule, in a few words; undefined when Kubernetes accepts it. */
 export function scheduleError(schedule: string): string | undefined {
-  if (/^\s*(CRON_)?TZ=/.test(schedule)) return "the time zone belongs into timeZone";
-  const text = schedule.trim();
-  if (text.startsWith("@")) {
-    return DESCRIPTORS.test(text) || EVERY.test(text) ? undefined : `no such descriptor: ${text}`;
+  if (schedule.includes("TZ")) return "the time zone belongs into timeZone";
+  if (schedule.startsWith("@")) {
+    const known = DESCRIPTORS.test(schedule) || EVERY.test(schedule);
+    return known ? undefined : `no such descriptor: ${schedule}`;
   }
-  const parts = text.split(/\s+/).filter(Boolean);
+  const parts = schedule.split(/\s+/).filter(Boolean);
   if (parts.length !== FIELDS.length) return `${parts.length} fields instead of 5`;
   for (const [i, field] of FIELDS.entries()) {
     for (const item of parts[i].split(",").filter(Boolean)) {
@@ -45,10 +46,10 @@ export function scheduleError(schedule: string): string | undefined {
 function itemError(item: string, field: Field): string | undefined {
   const [range, step, ...more] = item.split("/");
   if (more.length) return `two steps in "${item}"`;
-  if (step !== undefined && !/^[1-9]\d*$/.test(step)) return `"${step}" is no step`;
+  if (step !== undefined && !/^\+?0*[1-9]\d*$/.test(step)) return `"${step}" is no step`;
   const ends = range.split("-");
+  if (ends[0] === "*" || ends[0] === "?") return undefined;
   if (ends.length > 2) return `two ranges in "${item}"`;
-  if (ends[0] === "*" || ends[0] === "?") return ends.length === 1 ? undefined : `"${item}"`;
   const values = ends.map((end) => valueOf(end, field));
   const wrong = values.findIndex((value) => value === undefined);
   if (wrong >= 0) return `"${ends[wrong]}" is not within ${field.min} to ${field.max}`;
@@ -59,6 +60,6 @@ function itemError(item: string, field: Field): string | undefined {
 function valueOf(text: string, { min, max, names }: Field): number | undefined {
   const named = names?.indexOf(text.toLowerCase()) ?? -1;
   if (named >= 0) return named + min;
-  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  const value = /^\+?\d+$/.test(text) ? Number(text) : NaN;
   return value >= min && value <= max ? value : undefined;
 }
