@@ -42,6 +42,8 @@ const REFERENCES = [
   /^$/,
   // A variable, a command's output, a template's field.
   /^["']?(?:\$|\{\{|<|%|\*+$|@\{)/,
+  // The next flag: the one before takes no value, or asks for it.
+  /^--?[a-z]/,
   // Where the value is to be found.
   /^(?:\/|\.\/|file:)/,
   // Switches and durations that stand under such names.
@@ -82,8 +84,8 @@ const IN_TEXT: [string, RegExp][] = [
 
 /** `--password=x`, `--token x`, `-u user:x`: flags of any command in a text. */
 const FLAG = /(?:^|\s)--?([A-Za-z][\w-]*)(?:=|\s+)("[^"]*"|'[^']*'|[^\s"';|&]+)/g;
-const CLIENT_PASSWORD = /\b(?:mysql|mariadb)[\w-]*\s[^|;&\n]*?\s-p([^\s"';|&]+)/g;
-const CURL_USER = /\bcurl\s[^|;&\n]*?\s(?:-u|--user)[\s=]+["']?[^\s"':]+:([^\s"']+)/g;
+const CLIENT_PASSWORD = /\b(?:mysql|mariadb)[\w-]*(?:\s[^|;&\n]*?)?\s-p([^\s"';|&]+)/g;
+const CURL_USER = /\bcurl(?:\s[^|;&\n]*?)?\s(?:-u|--user)[\s=]+["']?[^\s"':]+:([^\s"']+)/g;
 
 export type Syntax = "shell" | "code" | "data" | "prose";
 
@@ -106,7 +108,7 @@ const ASSIGNMENTS: Record<Syntax, RegExp[]> = {
     /["']?\$?([A-Za-z_][\w.-]*)["']?\]?\s*(?:=>|:=|=|:)\s*("[^"\n]+"|'[^'\n]+')/g,
     /\bdefine\(\s*["']([A-Za-z_]\w*)["']\s*,\s*("[^"\n]+"|'[^'\n]+')/g,
   ],
-  data: [/["']?([A-Za-z_][\w.-]*)["']?\s*[=:]\s*("[^"\n]*"|'[^'\n]*'|[^\s"',;{}[\]]+)/g],
+  data: [/["']?([A-Za-z_][\w.-]*)["']?[ \t]*[=:][ \t]*("[^"\n]*"|'[^'\n]*'|[^\s"',;{}[\]]+)/g],
   prose: [],
 };
 

@@ -1,0 +1,260 @@
+import { change, container, kube, podSpec, workload } from "../support/objects";
+import { UNKNOWN } from "../support/proxy";
+import { Row, table } from "../support/table";
+
+const C = "spec.template.spec.containers[0]";
+const env = (name: string, value: unknown) =>
+  change(workload("Deployment", "web"), `${C}.env`, [{ name, value }]);
+const badEnv = (name: string, value: string): Row => ({
+  title: `${name}=${value}`,
+  given: env(name, value),
+  finds: [`violation web: ${C}.env[0].value`],
+});
+const goodEnv = (name: string, value: string): Row => ({
+  title: `${name}=${value}`,
+  given: env(name, value),
+});
+const file = (name: string, text: unknown) =>
+  kube("v1", "ConfigMap", "web", { data: { [name]: text } });
+const at = (name: string) => (/^\w+$/.test(name) ? `data.${name}` : `data["${name}"]`);
+const badFile = (name: string, text: string): Row => ({
+  title: `${name}: ${text.split("\n")[0]}`,
+  given: file(name, text),
+  finds: [`violation web: ${at(name)}`],
+});
+const goodFile = (name: string, text: string): Row => ({
+  title: `${name}: ${text.split("\n")[0]}`,
+  given: file(name, text),
+});
+const args = (...words: unknown[]) => change(workload("Deployment", "web"), `${C}.args`, words);
+const badArgs = (index: number, ...words: string[]): Row => ({
+  title: words.join(" "),
+  given: args(...words),
+  finds: [`violation web: ${C}.args[${index}]`],
+});
+const goodArgs = (...words: string[]): Row => ({ title: words.join(" "), given: args(...words) });
+const annotated = (key: string, value: unknown) =>
+  change(workload("Deployment", "web"), `metadata.annotations["${key}"]`, value);
+const hex = "0123456789abcdef".repeat(4);
+const shape = (text: string) => badEnv("SETTING", text);
+
+table("no-plain-secrets", [
+  { title: "nothing of the kind", given: workload("Deployment", "web") },
+  badEnv("MARIADB_PASSWORD", "hunter2"),
+  badEnv("MYSQL_ROOT_PASSWORD", "correct horse"),
+  badEnv("DB_PASS", "x7"),
+  badEnv("PGPASSWORD", "x7y8"),
+  badEnv("ARCHIVE_TOKEN", "abcdef012345"),
+  badEnv("apiKey", "abcdef"),
+  badEnv("CLIENT_SECRET", "abcdef"),
+  badEnv("AUTH_KEY", "abcdef"),
+  badEnv("AWS_SECRET_ACCESS_KEY", "abcdef"),
+  badEnv("SMTP-PASSPHRASE", "abcdef"),
+  goodEnv("MARIADB_PASSWORD_FILE", "/run/secrets/password"),
+  goodEnv("MARIADB_PASSWORD", "/run/secrets/password"),
+  goodEnv("MARIADB_PASSWORD", "$(OTHER)"),
+  goodEnv("MARIADB_PASSWORD", ""),
+  goodEnv("MARIADB_RANDOM_ROOT_PASSWORD", "yes"),
+  goodEnv("MARIADB_ALLOW_EMPTY_ROOT_PASSWORD", "1"),
+  goodEnv("PASSWORD_MIN_LENGTH", "12"),
+  goodEnv("TOKEN_EXPIRY", "24h"),
+  goodEnv("TOKEN_URL", "https://auth.example.com/token"),
+  goodEnv("TLS_SECRET", "web-tls"),
+  goodEnv("SECRET_NAME", "matomo"),
+  goodEnv("AWS_ACCESS_KEY_ID", "abcdef"),
+  goodEnv("PWD", "/srv"),
+  goodEnv("COMPASS", "north"),
+  goodEnv("TOKENIZER", "fast"),
+  {
+    title: "a reference to a Secret",
+    given: change(workload("Deployment", "web"), `${C}.env`, [
+      { name: "DB_PASSWORD", valueFrom: { secretKeyRef: { name: "db", key: "password" } } },
+    ]),
+  },
+  {
+    title: "a name that is allowed",
+    given: env("SITE_TOKEN", "public"),
+    settings: { allowedNames: ["SITE_TOKEN"] },
+  },
+  {
+    title: "the value is never told",
+    given: env("DB_PASSWORD", "hunter2"),
+    finds: [`violation web: ${C}.env[0].value`],
+    says: "a literal credential of 7 characters",
+  },
+  // Shapes that tell themselves, under any name.
+  shape("-----BEGIN RSA PRIVATE KEY-----"),
+  shape("-----BEGIN PRIVATE KEY-----"),
+  shape("AKIAABCDEFGHIJKLMNOP"),
+  shape(`ghp_${"a1".repeat(18)}`),
+  shape(`glpat-${"a1".repeat(10)}`),
+  shape(`dop_v1_${hex}`),
+  shape("xoxb-1234567890-abc"),
+  shape(`AIza${"a".repeat(35)}`),
+  shape("eyJhbGciOiJI.eyJzdWIiOiIx.SflKxwRJSMeK"),
+  goodEnv("CHECKSUM", hex),
+  goodEnv("CERTIFICATE", "-----BEGIN CERTIFICATE-----"),
+  // URLs.
+  badEnv("DATABASE_URL", "mysql://matomo:hunter2@db:3306/matomo"),
+  badEnv("REDIS_URL", "redis://:hunter2@cache:6379"),
+  badEnv("HOOK", "https://example.com/?token_auth=abcdef0123"),
+  badEnv("HOOK", "https://example.com/?a=1&access_token=abcdef0123"),
+  goodEnv("DATABASE_URL", "mysql://matomo@db:3306/matomo"),
+  goodEnv("DATABASE_URL", "mysql://matomo:$(PASSWORD)@db/matomo"),
+  goodEnv("HOOK", "https://example.com/?token_auth=anonymous"),
+  goodEnv("HOOK", "https://example.com:8080/a@b"),
+  // Command lines.
+  badArgs(0, "--password=hunter2"),
+  badArgs(1, "--password", "hunter2"),
+  badArgs(1, "-token", "abcdef"),
+  badArgs(0, "curl -u admin:hunter2 https://example.com"),
+  badArgs(0, "mariadb -u root -phunter2 matomo"),
+  badArgs(0, "mysqldump --password hunter2 matomo"),
+  badArgs(0, "export DB_PASSWORD=hunter2; exec app"),
+  badArgs(0, "curl -H 'Authorization: Bearer abcdef0123456789'"),
+  goodArgs("--password-file=/run/secrets/password"),
+  goodArgs("--password=$(DB_PASSWORD)"),
+  goodArgs("--password", "--verbose"),
+  goodArgs('mariadb -u root -p"$PASSWORD" matomo'),
+  goodArgs("mariadb -u root -p$PASSWORD matomo"),
+  goodArgs('PASSWORD="$(cat /run/secrets/password)" exec app'),
+  goodArgs('curl -H "Authorization: Bearer $TOKEN"'),
+  goodArgs("mkdir -p /srv/data"),
+  goodArgs("curl -u admin:$PASSWORD https://example.com"),
+  {
+    title: "in a command",
+    given: change(workload("Deployment", "web"), `${C}.command`, ["app", "--api-key=abc"]),
+    finds: [`violation web: ${C}.command[1]`],
+  },
+  {
+    title: "in a probe's command",
+    given: change(workload("Deployment", "web"), `${C}.livenessProbe.exec.command`, [
+      "ping",
+      "--password=abc",
+    ]),
+    finds: [`violation web: ${C}.livenessProbe.exec.command[1]`],
+  },
+  {
+    title: "in a handler's header",
+    given: change(workload("Deployment", "web"), `${C}.lifecycle.preStop.httpGet.httpHeaders`, [
+      { name: "Accept", value: "text/html" },
+      { name: "Authorization", value: "Basic abc" },
+    ]),
+    finds: [`violation web: ${C}.lifecycle.preStop.httpGet.httpHeaders[1].value`],
+  },
+  {
+    title: "in a probe's path",
+    given: change(workload("Deployment", "web"), `${C}.readinessProbe.httpGet.path`, "/?token=abc"),
+    finds: [`violation web: ${C}.readinessProbe.httpGet.path`],
+  },
+  {
+    title: "in an init container of a CronJob",
+    given: workload(
+      "CronJob",
+      "web",
+      podSpec({
+        initContainers: [{ ...container("i"), env: [{ name: "PASSWORD", value: "x7y8" }] }],
+      }),
+    ),
+    finds: ["violation web: spec.jobTemplate.spec.template.spec.initContainers[0].env[0].value"],
+  },
+  // Annotations and labels.
+  {
+    title: "an annotation",
+    given: annotated("example.com/db-password", "hunter2"),
+    finds: ['violation web: metadata.annotations["example.com/db-password"]'],
+  },
+  {
+    title: "an annotation that names a Secret",
+    given: annotated("nginx.ingress.kubernetes.io/auth-secret", "users"),
+  },
+  {
+    title: "an annotation with a URL",
+    given: annotated("example.com/hook", "https://a:b7@c"),
+    finds: ['violation web: metadata.annotations["example.com/hook"]'],
+  },
+  {
+    title: "the pods' annotations",
+    given: change(
+      workload("Deployment", "web"),
+      'spec.template.metadata.annotations["token"]',
+      "abcdef",
+    ),
+    finds: ["violation web: spec.template.metadata.annotations.token"],
+  },
+  {
+    title: "a bare Pod's annotations, told once",
+    given: change(workload("Pod", "web"), "metadata.annotations.token", "abcdef"),
+    finds: ["violation web: metadata.annotations.token"],
+  },
+  {
+    title: "a label",
+    given: change(workload("Deployment", "web"), "metadata.labels.token", "abcdef"),
+    finds: ["violation web: metadata.labels.token"],
+  },
+  {
+    title: "a Secret's annotations",
+    given: change(
+      kube("v1", "Secret", "db", { stringData: { password: "hunter2" } }),
+      "metadata.annotations.password",
+      "hunter2",
+    ),
+    finds: ["violation db: metadata.annotations.password"],
+  },
+  {
+    title: "a Secret is where it belongs",
+    given: kube("v1", "Secret", "db", { type: "Opaque", stringData: { password: "hunter2" } }),
+  },
+  {
+    title: "other providers",
+    given: { ...file("password", "hunter2"), type: "random:index/randomPassword:RandomPassword" },
+  },
+  // ConfigMaps.
+  badFile("password", "hunter2"),
+  goodFile("password", ""),
+  badFile("config.ini.php", "[database]\npassword = hunter2"),
+  badFile("my.cnf", "[client]\npassword=hunter2"),
+  badFile("app.yaml", 'db:\n  password: "hunter2"'),
+  badFile("app.json", '{"clientSecret": "hunter2"}'),
+  badFile("wp-config.php", "define('DB_PASSWORD', 'hunter2');"),
+  badFile("config.php", "return ['password' => 'hunter2'];"),
+  badFile("config.php", '$password = "hunter2";'),
+  badFile("setup.sh", "PASSWORD=hunter2 app"),
+  badFile("setup.sql", "CREATE USER a IDENTIFIED BY 'hunter2';"),
+  badFile("settings.js", "module.exports = { apiKey: 'hunter2' }"),
+  badFile("notes.txt", "mysql://a:hunter2@db"),
+  goodFile("my.cnf", "# password = hunter2"),
+  goodFile("app.yaml", "password: ${PASSWORD}"),
+  goodFile("app.yaml", "passwordFile: /run/secrets/password"),
+  goodFile("app.yaml", "secretName: web-tls"),
+  goodFile("config.php", "$password = file_get_contents('/run/secrets/password');"),
+  goodFile("config.php", "$password = trim($given);"),
+  goodFile("config.php", "// $password = 'hunter2';"),
+  goodFile("config.php", "throw new Error('no token: look at the log');"),
+  goodFile("config.php", "const ARCHIVE_TOKEN = 'the token of the archive job';"),
+  goodFile("setup.sh", 'password="$(cat "$1")"'),
+  goodFile("setup.sh", 'fail "wrong password: try again"'),
+  goodFile("setup.sql", "CREATE USER a IDENTIFIED BY '$password';"),
+  goodFile("readme.md", "password: choose one"),
+  // Not known yet.
+  {
+    title: "a variable not known yet",
+    given: env("DB_PASSWORD", UNKNOWN),
+    finds: [`unknown web: ${C}.env[0].value`],
+  },
+  {
+    title: "a file not known yet",
+    given: file("app.yaml", UNKNOWN),
+    finds: ['unknown web: data["app.yaml"]'],
+  },
+  {
+    title: "a word not known yet",
+    given: args("--password", UNKNOWN),
+    finds: [`unknown web: ${C}.args[1]`],
+  },
+  {
+    title: "a file not known yet beside one that tells",
+    given: kube("v1", "ConfigMap", "web", { data: { a: UNKNOWN, password: "x7y8" } }),
+    finds: ["unknown web: data.a", "violation web: data.password"],
+  },
+]);
