@@ -109,7 +109,8 @@ export function diffState(
 
 function same(before: unknown, after: unknown): boolean {
   if (isAbsent(before) && isAbsent(after)) return true;
-  return !hasUnknown(after) && isDeepStrictEqual(before, after);
+  // A state has no unknown in it, so that an unknown always counts as a change.
+  return isDeepStrictEqual(before, after);
 }
 
 /** Terraform knows no difference between an absent list or map and an empty one. */
