@@ -1,0 +1,114 @@
+<?php
+/** Plugins as far as an installer meets them: activated by config.ini.php, installed once. */
+
+namespace Piwik\Plugin {
+    use Piwik\Common;
+    use Piwik\Config;
+    use Piwik\Db;
+
+    final class Manager
+    {
+        private const CORE = ['CoreHome', 'CustomJsTracker', 'SitesManager', 'UsersManager'];
+
+        public static function getInstance(): self
+        {
+            static $instance;
+            return $instance ??= new self();
+        }
+
+        public function loadActivatedPlugins(): void
+        {
+        }
+
+        public function isPluginActivated(string $name): bool
+        {
+            return in_array($name, Config::getInstance()->Plugins['Plugins'] ?? self::CORE, true);
+        }
+
+        /** Where a plugin's code is: in the image, or where bootstrap.php says that others are. */
+        public static function directories(): array
+        {
+            $added = array_column($GLOBALS['MATOMO_PLUGIN_DIRS'] ?? [], 'pluginsPathAbsolute');
+            return [PIWIK_INCLUDE_PATH . '/plugins/', ...$added];
+        }
+
+        /** The names of plugins whose code is there and which are activated. */
+        public function found(): array
+        {
+            $names = [];
+            foreach (self::directories() as $directory) {
+                $names = [...$names, ...array_map('basename', glob($directory . '*', GLOB_ONLYDIR))];
+            }
+            return array_values(array_filter(array_unique($names), $this->isPluginActivated(...)));
+        }
+
+        /** Makes custom_dimensions, without which addSite dies, and notes what is installed. */
+        public function installLoadedPlugins(): void
+        {
+            Db::query('CREATE TABLE IF NOT EXISTS ' . Common::prefixTable('custom_dimensions') .
+                ' (idcustomdimension BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, idsite INT NOT NULL, name VARCHAR(100))');
+            $installed = Config::getInstance()->PluginsInstalled['PluginsInstalled'] ?? [];
+            $all = array_values(array_unique([...$installed, ...self::CORE, ...$this->found()]));
+            Config::getInstance()->PluginsInstalled = ['PluginsInstalled' => $all];
+        }
+    }
+}
+
+namespace Piwik\Plugins\CustomJsTracker {
+    /** matomo.js: the image's, and what tracker plugins add to it. */
+    final class TrackerUpdater
+    {
+        public function update(): void
+        {
+            $script = "/* tracker of the look-alike */\n";
+            foreach (\Piwik\Plugin\Manager::directories() as $directory) {
+                foreach (glob($directory . '*/tracker.js') as $file) {
+                    $script .= file_get_contents($file);
+                }
+            }
+            if (!is_writable(PIWIK_DOCUMENT_ROOT . '/matomo.js')) {
+                throw new \RuntimeException('matomo.js is not writable');
+            }
+            file_put_contents(PIWIK_DOCUMENT_ROOT . '/matomo.js', $script);
+        }
+    }
+}
+
+namespace Piwik\Plugins\Installation {
+    final class ServerFilesGenerator
+    {
+        public static function createFilesForSecurity(): void
+        {
+            foreach (['config', 'core', 'lang', 'tmp'] as $directory) {
+                file_put_contents(PIWIK_DOCUMENT_ROOT . "/$directory/.htaccess", "Require all denied\n");
+            }
+        }
+    }
+}
+
+namespace Piwik\Plugins\SitesManager {
+    use Piwik\Common;
+    use Piwik\Db;
+
+    final class API
+    {
+        public static function getInstance(): self
+        {
+            return new self();
+        }
+
+        public function getAllSitesId(): array
+        {
+            return array_column(Db::fetchAll('SELECT idsite FROM ' . Common::prefixTable('site')), 'idsite');
+        }
+
+        public function addSite(string $siteName, array $urls, string $timezone = 'UTC'): int
+        {
+            \Piwik\Access::checkSuperUser();
+            Db::query('SELECT COUNT(*) FROM ' . Common::prefixTable('custom_dimensions'));
+            Db::query('INSERT INTO ' . Common::prefixTable('site') .
+                ' (name, main_url, ts_created, timezone) VALUES (?, ?, NOW(), ?)', [$siteName, $urls[0], $timezone]);
+            return (int) Db::get()->lastInsertId();
+        }
+    }
+}

@@ -1,0 +1,92 @@
+<?php
+/** The site: API, login page, and the wizard that anyone can claim while nothing is installed. */
+
+use Piwik\Access;
+use Piwik\Config;
+use Piwik\CronArchive;
+use Piwik\Plugins\UsersManager\Model;
+
+define('PIWIK_DOCUMENT_ROOT', __DIR__);
+define('PIWIK_INCLUDE_PATH', __DIR__);
+is_file(__DIR__ . '/bootstrap.php') && require_once __DIR__ . '/bootstrap.php';
+require __DIR__ . '/core/bootstrap.php';
+
+if (!is_readable(Config::getLocalConfigPath())) {
+    $global = parse_ini_file(__DIR__ . '/config/global.ini.php', true);
+    $common = @parse_ini_file(__DIR__ . '/config/common.config.ini.php', true) ?: [];
+    if (!($common['General']['enable_installer'] ?? $global['General']['enable_installer'])) {
+        http_response_code(500);
+        exit('Matomo is not set up yet');
+    }
+    exit('<title>Matomo › Installation</title><h1>Welcome! Let us set up Matomo</h1>');
+}
+(new Piwik\Application\Environment('index'))->init();
+if (!empty(Config::getInstance()->General['force_ssl']) && !Piwik\ProxyHttp::isHttps()) {
+    header('Location: https://' . $_SERVER['HTTP_HOST'] . $_SERVER['REQUEST_URI'], true, 302);
+    exit;
+}
+if (version_compare((string) Piwik\Option::get('version_core'), Piwik\Version::VERSION, '<')) {
+    header('Location: index.php?module=CoreUpdater', true, 302);
+    exit;
+}
+
+/** The super user that a token gives; 401 where it gives none. `token=` is no parameter at all. */
+function authenticate(): void
+{
+    $posted = $_POST['token_auth'] ?? null;
+    if ($posted === null && preg_match('/^Bearer (.+)$/', getallheaders()['Authorization'] ?? '', $match)) {
+        $posted = $match[1];
+    }
+    $user = (new Model())->getUserByTokenAuth($posted ?? $_GET['token_auth'], $posted !== null);
+    if (!$user) {
+        http_response_code(401);
+        exit("Error: Unable to authenticate with the provided token. It is either invalid, expired or is required to be sent as a POST parameter.\n");
+    }
+}
+
+function api(string $method): void
+{
+    $known = ['API.getMatomoVersion', 'CoreAdminHome.runCronArchiving', 'SitesManager.getAllSitesId', 'VisitsSummary.get'];
+    $anonymous = !isset($_REQUEST['token_auth']) && !isset(getallheaders()['Authorization']);
+    if (!in_array($method, $known, true) || ($anonymous && $method === 'CoreAdminHome.runCronArchiving')) {
+        $name = substr((string) strrchr($method, '.'), 1);
+        echo "Error: The method '$name' does not exist or is not available in the module '" . strtok($method, '.') . "'.\n";
+        return;
+    }
+    authenticate();
+    $site = (int) ($_REQUEST['idSite'] ?? 1);
+    Access::doAsSuperUser(static function () use ($method, $site): void {
+        if ($method === 'CoreAdminHome.runCronArchiving') {
+            (new CronArchive())->main();
+            return;
+        }
+        header('Content-Type: application/json');
+        echo json_encode(match ($method) {
+            'API.getMatomoVersion' => ['value' => Piwik\Version::VERSION],
+            'SitesManager.getAllSitesId' => Piwik\Plugins\SitesManager\API::getInstance()->getAllSitesId(),
+            'VisitsSummary.get' => ['nb_visits' => CronArchive::visits($site)],
+        });
+    });
+}
+
+/** The login page, and after it one page that says how many visits there are. */
+function page(): void
+{
+    $user = isset($_POST['form_login']) ? (new Model())->getUser($_POST['form_login']) : false;
+    if ($user && password_verify(md5($_POST['form_password']), $user['password'])) {
+        $visits = Piwik\Db::fetchOne('SELECT COUNT(*) FROM ' . Piwik\Common::prefixTable('log_visit'));
+        echo "<!DOCTYPE html><title>Website - Matomo</title><h1>$visits visits</h1>";
+        return;
+    }
+    echo '<!DOCTYPE html><html><head><title>Sign in - Matomo</title>' .
+        '<link rel="icon" href="plugins/CoreHome/images/favicon.png"></head><body>' .
+        '<form method="post" action="index.php"><input name="form_login" id="login_form_login">' .
+        '<input type="password" name="form_password" id="login_form_password">' .
+        '<button id="login_form_submit">Sign in</button></form></body></html>';
+}
+
+if (($_REQUEST['module'] ?? '') === 'API') {
+    api($_REQUEST['method'] ?? '');
+} else {
+    page();
+}

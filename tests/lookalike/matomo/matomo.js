@@ -1,0 +1,1 @@
+/* tracker of the look-alike */

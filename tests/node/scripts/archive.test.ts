@@ -1,0 +1,206 @@
+/**
+ * The archive job: visits in, numbers out; and each false success is a failure (incident 3, issue
+ * "pods that really run"), shown with a server that says what Matomo or a broken setup would say.
+ */
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { ARCHIVE_TOKEN, HOST, Site } from "./site";
+import { type Running } from "./sandbox";
+
+const WORDS = "INFO [x] Done archiving!\nINFO [x] done: 4 req, 12 ms, no error\n";
+
+/** Arguments and environment of every process of the machine. */
+function processTexts(): string[] {
+  const pids = fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return pids.flatMap((pid) =>
+    ["cmdline", "environ"].map((file) => {
+      try {
+        return fs.readFileSync(`/proc/${pid}/${file}`, "latin1");
+      } catch {
+        return ""; // it ended meanwhile
+      }
+    }),
+  );
+}
+
+describe("archive job", () => {
+  const site = new Site();
+  before(async () => {
+    await site.start();
+    await site.up();
+  });
+  after(() => site.dispose());
+
+  async function visits(): Promise<number> {
+    const data =
+      "module=API&method=VisitsSummary.get&idSite=1&period=day&date=today&format=json" +
+      `&token_auth=${ARCHIVE_TOKEN}`;
+    const { body } = await site.http("POST", "http://matomo:8082/index.php", { data });
+    return Number(JSON.parse(body).nb_visits ?? JSON.parse(body).value);
+  }
+  /** As if the last run had been long ago. */
+  async function forget(): Promise<void> {
+    const month = new Date().toISOString().slice(0, 7).replace("-", "_");
+    const numeric = `matomo_archive_numeric_${month}`;
+    await site.value(`UPDATE ${numeric} SET ts_archived = ts_archived - INTERVAL 1 DAY`);
+  }
+
+  it("makes reports of the visits that came in", async () => {
+    for (const visitor of [1, 2]) {
+      const id = visitor.toString(16).padStart(16, "a");
+      const url = `http://matomo:8080/matomo.php?idsite=1&rec=1&_id=${id}&url=https%3A%2F%2F${HOST}`;
+      // Addresses that differ: Matomo takes one browser at one address for one visitor.
+      const headers = { "X-Forwarded-For": `203.${visitor}.113.7` };
+      assert.equal((await site.http("GET", url, { headers })).status, 200);
+    }
+    const { status, output } = await site.archive();
+    assert.equal(status, 0, output);
+    assert.match(output, /done: 4 req, .*no error[^]*archive: done/);
+    assert.ok(!output.includes(ARCHIVE_TOKEN));
+    assert.equal(await visits(), 2);
+  });
+
+  it("succeeds again right after, when there is nothing to do", async () => {
+    assert.equal((await site.archive()).status, 0);
+  });
+
+  it("waits for a web pod that is restarting", async () => {
+    await site.stopWeb();
+    const run = site.archive({ WAIT_SECONDS: "60" });
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    await site.startWeb();
+    assert.equal((await run).status, 0);
+  });
+
+  it("fails with a token that Matomo does not know, and names the way on", async () => {
+    await site.value("UPDATE matomo_user_token_auth SET password = REVERSE(password)");
+    const { status, output } = await site.archive();
+    await site.value("UPDATE matomo_user_token_auth SET password = REVERSE(password)");
+    assert.equal(status, 1);
+    assert.match(output, /HTTP 401: Matomo refuses the archive token/);
+  });
+
+  it("fails when the database is gone, and when it is not there within its time", async () => {
+    await site.stopDatabase();
+    const { status, output } = await site.archive({ TIMEOUT_SECONDS: "20" });
+    await site.startDatabase();
+    assert.equal(status, 1, output);
+  });
+
+  it("fails when an archive has errors", async function () {
+    await forget();
+    // The look-alike fails a site of this name; the real one fails where a table is missing.
+    await site.value("UPDATE matomo_site SET name = 'broken'");
+    await site.value("RENAME TABLE matomo_log_link_visit_action TO hidden");
+    const { status, output } = await site.archive();
+    await site.value("RENAME TABLE hidden TO matomo_log_link_visit_action");
+    await site.value("UPDATE matomo_site SET name = 'Website'");
+    assert.equal(status, 1, output);
+    assert.match(output, /errors\.|SUMMARY OF ERRORS/);
+    assert.match(output, /archive: ERROR: Matomo archived with errors/);
+  });
+
+  describe("is not taken in by", () => {
+    let server: Running | undefined;
+    /** Serves one answer to POST /index.php, and 200 to the tracker, on port 9000. */
+    async function answering(answer: string): Promise<ReturnType<Site["archive"]>> {
+      const script = `
+        const http = require("node:http");
+        http.createServer((req, res) => {
+          if (req.url === "/matomo.php") return res.end("here");
+          if (req.url !== "/index.php" || req.method !== "POST") return res.writeHead(404).end();
+          ${answer}
+        }).listen(9000, "127.0.0.1", () => console.log("ready"));`;
+      server = site.sandbox.spawn({ user: 65534, mounts: {}, command: ["node", "-e", script] });
+      await new Promise((resolve) => server!.stdout!.once("data", resolve));
+      const env = { MATOMO_URL: "http://matomo:9000", WAIT_SECONDS: "2", TIMEOUT_SECONDS: "3" };
+      try {
+        return await site.archive(env);
+      } finally {
+        server.kill("SIGKILL");
+        await server.finished;
+      }
+    }
+    const words = JSON.stringify(WORDS);
+    const cases: [string, string, RegExp][] = [
+      [
+        "a help text with HTTP 200",
+        `res.end("<b>You must specify the Super User token_auth</b>");`,
+        /did not say 'Done archiving!'/,
+      ],
+      [
+        "the answer to token= instead of token_auth=",
+        `res.end("Error: The method 'runCronArchiving' does not exist or is not available");`,
+        /did not say 'Done archiving!'/,
+      ],
+      [
+        "a redirect, even with the right words",
+        `res.writeHead(302, { Location: "https://x.test/" }).end(${words});`,
+        /redirected \(https:\/\/x\.test\/\)/,
+      ],
+      ["an empty answer", `res.end();`, /did not say 'Done archiving!'/],
+      [
+        "an end that is missing",
+        `res.end("INFO [x] Done archiving!\\n");`,
+        /did not say 'no error'/,
+      ],
+      [
+        "errors after the right words",
+        `res.end(${words} + "done: 4 req, 9 ms, 2 errors.\\nSUMMARY OF ERRORS\\n");`,
+        /archived with errors/,
+      ],
+      [
+        "an answer that breaks off",
+        `res.writeHead(200, { "Content-Length": "9999" }); res.write(${words}); setTimeout(() => res.destroy(), 100);`,
+        /curl ended with status 18/,
+      ],
+      ["an answer that never ends", `res.write(${words});`, /no end within 3 s/],
+      ["HTTP 500 with the right words", `res.writeHead(500).end(${words});`, /HTTP 500/],
+      ["HTTP 401", `res.writeHead(401).end("no");`, /refuses the archive token/],
+    ];
+    for (const [what, answer, message] of cases) {
+      it(what, async () => {
+        const { status, output } = await answering(answer);
+        assert.equal(status, 1, output);
+        assert.match(output, message);
+        assert.equal(output.match(/archive: ERROR/g)?.length, 1, output);
+      });
+    }
+    it("and takes the real words", async () => {
+      assert.equal((await answering(`res.end(${words});`)).status, 0);
+    });
+    it("and masks the token where the server repeats it", async () => {
+      const { output } = await answering(
+        `let b = ""; req.on("data", (d) => (b += d)).on("end", () => res.end(b + "\\n" + ${words}));`,
+      );
+      assert.match(output, /token_auth=\*\*\*/);
+      assert.ok(!output.includes(ARCHIVE_TOKEN));
+    });
+    it("a refused connection", async () => {
+      const env = { MATOMO_URL: "http://matomo:9001", WAIT_SECONDS: "2" };
+      const { status, output } = await site.archive(env);
+      assert.equal(status, 1);
+      assert.match(output, /did not answer for 2 s \(last: .*onnect.*refused|Failed to connect/);
+    });
+  });
+
+  it("keeps the token out of argv and the environment of every process", async () => {
+    const hold = `
+      require("node:http").createServer((req, res) => {
+        if (req.url === "/matomo.php") return res.end("here");
+        setTimeout(() => res.end(${JSON.stringify(WORDS)}), 1500);
+      }).listen(9000, "127.0.0.1", () => console.log("ready"));`;
+    const server = site.sandbox.spawn({ user: 65534, mounts: {}, command: ["node", "-e", hold] });
+    await new Promise((resolve) => server.stdout!.once("data", resolve));
+    const run = site.archive({ MATOMO_URL: "http://matomo:9000" });
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    const seen = processTexts();
+    assert.equal((await run).status, 0);
+    server.kill("SIGKILL");
+    assert.ok(seen.some((text) => text.includes("archive.sh")));
+    assert.deepEqual(
+      seen.filter((text) => text.includes(ARCHIVE_TOKEN)),
+      [],
+    );
+  });
+});

@@ -1,0 +1,280 @@
+/**
+ * The unattended install: idempotent, survives being killed, keeps what people saved, sets again
+ * what the program owns, never goes back (decisions 1 and 3; incidents 8, 9, 12, 17, 20).
+ */
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import { ARCHIVE_TOKEN, DIST, HOST, Site, until, WEB_USER } from "./site";
+
+/** Counts of what must never be doubled. */
+async function census(site: Site): Promise<string> {
+  return site.value(`SELECT
+    (SELECT COUNT(*) FROM matomo_user), (SELECT COUNT(*) FROM matomo_site),
+    (SELECT COUNT(*) FROM matomo_user_token_auth),
+    (SELECT COUNT(*) FROM matomo_user WHERE superuser_access = 1)`);
+}
+const ONCE = "2\t1\t2\t1";
+
+function config(site: Site): string {
+  return fs.readFileSync(site.path("state", "config/config.ini.php"), "utf8");
+}
+function write(site: Site, file: string, text: string): void {
+  fs.mkdirSync(site.path("state", file, ".."), { recursive: true });
+  fs.writeFileSync(site.path("state", file), text);
+  fs.chownSync(site.path("state", file), WEB_USER, WEB_USER);
+}
+async function ok(result: Promise<{ status: number | null; output: string }>): Promise<string> {
+  const { status, output } = await result;
+  assert.equal(status, 0, output);
+  return output;
+}
+
+describe("install", () => {
+  const site = new Site();
+  before(async () => {
+    await site.start();
+    await site.startDatabase();
+  });
+  after(() => site.dispose());
+
+  it("makes schema, administrator, token and first website, with no human step", async () => {
+    await ok(site.layout());
+    const output = await ok(site.install());
+    assert.match(output, /made the administrator admin[^]*made the website Website/);
+    assert.equal(await census(site), ONCE);
+    const row = "login, secure_only, description";
+    assert.equal(
+      await site.value(`SELECT ${row} FROM matomo_user_token_auth WHERE login = 'admin'`),
+      "admin\t1\tArchive job of the cluster",
+    );
+    assert.equal(await site.value("SELECT main_url FROM matomo_site"), `https://${HOST}`);
+    for (const name of ["matomo/matomo-password", "mariadb/mariadb-password"]) {
+      assert.ok(!output.includes(site.secret(name)), "a password is in the log");
+    }
+  });
+
+  it("changes nothing when it runs again, and again", async () => {
+    const first = config(site);
+    for (let run = 0; run < 2; run++) {
+      await ok(site.layout());
+      const output = await ok(site.install());
+      assert.equal(output.trim().split("\n").length, 1, output);
+    }
+    assert.equal(await census(site), ONCE);
+    assert.equal(config(site), first);
+  });
+
+  it("keeps what a person saved, and sets again what the program owns", async () => {
+    const set = (section: string, key: string, value: string) =>
+      ok(site.console("config:set", `--section=${section}`, `--key=${key}`, `--value=${value}`));
+    await set("mail", "host", "smtp.example.com");
+    await set("General", "force_ssl", "0");
+    await set("General", "enable_auto_update", "1");
+    await site.value(
+      "REPLACE INTO matomo_option (option_name, option_value) VALUES ('enableBrowserTriggerArchiving', '1')",
+    );
+    const edited = config(site).replace(
+      "[General]\n",
+      '[General]\ntrusted_hosts[] = "second.example.net"\nproxy_client_headers[] = "HTTP_CLIENT_IP"\n',
+    );
+    write(site, "config/config.ini.php", edited);
+    await ok(site.layout());
+    const output = await ok(site.install());
+    assert.match(output, /removed \[General\] proxy_client_headers/);
+    const now = config(site);
+    assert.match(now, /\[mail\][^[]*host = "smtp\.example\.com"/);
+    assert.match(now, /trusted_hosts\[\] = "second\.example\.net"/);
+    assert.match(now, new RegExp(`trusted_hosts\\[\\] = "${HOST}"`));
+    assert.doesNotMatch(now, /force_ssl|enable_auto_update|proxy_client_headers/);
+    assert.equal(
+      await site.value(
+        "SELECT option_value FROM matomo_option WHERE option_name = 'enableBrowserTriggerArchiving'",
+      ),
+      "0",
+    );
+  });
+
+  it("keeps a user that a person added, and the administrator's changed password", async () => {
+    await site.value("UPDATE matomo_user SET password = 'changed' WHERE login = 'admin'");
+    await ok(site.install());
+    assert.equal(
+      await site.value("SELECT password FROM matomo_user WHERE login = 'admin'"),
+      "changed",
+    );
+  });
+
+  it("replaces a rotated archive token, so that the old one is invalid", async () => {
+    const hash = () =>
+      site.value("SELECT password FROM matomo_user_token_auth WHERE login = 'admin'");
+    const old = await hash();
+    site.sandbox.files("secrets/matomo", {
+      "matomo-username": "admin",
+      "matomo-password": site.secret("matomo/matomo-password"),
+      "matomo-email": "admin@example.com",
+      "archive-token": ARCHIVE_TOKEN.replace(/0/g, "f"),
+    });
+    await ok(site.install());
+    assert.notEqual(await hash(), old);
+    assert.equal(await census(site), ONCE);
+  });
+
+  it("puts back a config.ini.php that a killed write cut short", async () => {
+    const whole = config(site);
+    write(site, "config/config.ini.php", whole.slice(0, 60));
+    assert.match(await ok(site.layout()), /put back the last good copy/);
+    await ok(site.install());
+    assert.equal(config(site), whole);
+  });
+
+  it("leaves stray backup copies of the configuration out of the site, and on the volume", async () => {
+    write(site, "config/config.ini.php.bak", "an old copy");
+    await ok(site.layout());
+    assert.ok(!fs.existsSync(site.path("html", "config/config.ini.php.bak")));
+    assert.ok(fs.existsSync(site.path("state", "config/config.ini.php.bak")));
+  });
+
+  it("lets no stray old file of the site survive", async () => {
+    fs.writeFileSync(site.path("html", "old-hack.php"), "<?php");
+    fs.writeFileSync(site.path("html", "core/Stray.php"), "<?php");
+    await ok(site.layout());
+    assert.ok(!fs.existsSync(site.path("html", "old-hack.php")));
+    assert.ok(!fs.existsSync(site.path("html", "core/Stray.php")));
+  });
+
+  it("names a database password that is refused, and what to do", async () => {
+    const right = site.secret("mariadb/mariadb-password");
+    const user = { "mariadb-username": "mariadb-admin" };
+    site.sandbox.files("secrets/mariadb", { ...user, "mariadb-password": "wrong-password" });
+    const { status, output } = await site.install();
+    site.sandbox.files("secrets/mariadb", { ...user, "mariadb-password": right });
+    assert.equal(status, 1);
+    assert.match(output, /Secret and database disagree.*fleet adopt/);
+    assert.ok(!output.includes("wrong-password"));
+  });
+
+  it("waits for a database that starts later", async () => {
+    await site.stopDatabase();
+    const running = site.spawnInstall();
+    await until("the wait", async () => running.output().includes("waiting for the database"));
+    await site.startDatabase();
+    await ok(running.finished);
+  });
+
+  it("refuses a downgrade by the state's version and by the database's", async () => {
+    write(site, ".matomo/version", "99.0.0\n");
+    const layout = await site.layout();
+    assert.equal(layout.status, 1);
+    assert.match(layout.output, /would replace 99\.0\.0, a downgrade/);
+    fs.rmSync(site.path("state", ".matomo/version"));
+    await ok(site.layout());
+    const version = await site.value(
+      "SELECT option_value FROM matomo_option WHERE option_name = 'version_core'",
+    );
+    const set = (value: string) =>
+      site.value(
+        `UPDATE matomo_option SET option_value = '${value}' WHERE option_name = 'version_core'`,
+      );
+    await set("99.0.0");
+    const install = await site.install();
+    await set(version);
+    assert.equal(install.status, 1);
+    assert.match(install.output, /written by Matomo 99\.0\.0, the image holds .*downgrade/);
+    await ok(site.install());
+  });
+
+  it("does not install over visits whose version is unknown", async () => {
+    await site.value(
+      `SET SESSION sql_mode = ''; INSERT INTO matomo_log_visit (idsite, idvisitor, visit_last_action_time, location_ip)
+       VALUES (1, 'abcdefgh', NOW(), '1234')`,
+    );
+    const row = "option_name = 'version_core'";
+    const version = await site.value(`SELECT option_value FROM matomo_option WHERE ${row}`);
+    await site.value(`DELETE FROM matomo_option WHERE ${row}`);
+    const { status, output } = await site.install();
+    await site.value(
+      `INSERT INTO matomo_option (option_name, option_value) VALUES ('version_core', '${version}')`,
+    );
+    assert.equal(status, 1);
+    assert.match(output, /visits but does not say by which Matomo version/);
+  });
+});
+
+describe("install that is killed", () => {
+  const site = new Site();
+  before(async () => {
+    await site.start();
+    await site.startDatabase();
+    await site.layout();
+  });
+  after(() => site.dispose());
+
+  it("at ten points ends in the same site, nothing doubled, nothing broken", async function () {
+    this.timeout(300_000);
+    const fresh = async () => {
+      await site.value(
+        `SELECT CONCAT('DROP TABLE ', GROUP_CONCAT(table_name)) INTO @drop
+         FROM information_schema.tables WHERE table_schema = 'matomo';
+         SET @drop = COALESCE(@drop, 'DO 1'); PREPARE s FROM @drop; EXECUTE s`,
+      );
+      for (const file of ["config/config.ini.php", ".matomo/config.ini.php", ".matomo/version"]) {
+        fs.rmSync(site.path("state", file), { force: true });
+      }
+    };
+    await fresh();
+    const started = Date.now();
+    await ok(site.install());
+    const whole = Date.now() - started;
+    const killed: string[] = [];
+    for (let point = 1; point <= 10; point++) {
+      await fresh();
+      const running = site.spawnInstall();
+      await new Promise((resolve) => setTimeout(resolve, (whole * point) / 11));
+      running.kill("SIGKILL");
+      const { status, output } = await running.finished;
+      killed.push(status === null ? (output.trim().split("\n").pop() ?? "") : "ended before");
+      await ok(site.install());
+      assert.equal(await census(site), ONCE, `after a kill at point ${point}`);
+      assert.match(config(site), /\[PluginsInstalled\]/);
+    }
+    assert.ok(killed.filter((at) => at !== "ended before").length >= 7, killed.join(", "));
+  });
+});
+
+describe("an adopted volume", () => {
+  const site = new Site();
+  before(async () => {
+    await site.start();
+    await site.startDatabase();
+  });
+  after(() => site.dispose());
+
+  it("gives its state, and none of its old code", async () => {
+    // As the old chart left it: the whole site on the volume, installed by hand.
+    fs.cpSync(DIST, site.path("state"), { recursive: true });
+    write(site, "plugins/Bandwidth/plugin.json", '{"name": "Bandwidth"}');
+    write(site, "plugins/RemovedFromCore/RemovedFromCore.php", "<?php");
+    write(site, "config/manifest.inc.php", '"plugins/RemovedFromCore/RemovedFromCore.php" => 1,');
+    write(site, "core/Old.php", "<?php");
+    write(site, "misc/user/logo.png", "logo");
+    write(site, "misc/DBIP-City.mmdb", "not one");
+    write(site, "config/config.ini.php.bak", "old");
+    const { spawnSync } = await import("node:child_process");
+    spawnSync("chown", ["-R", `${WEB_USER}:${WEB_USER}`, site.path("state")]);
+    await ok(site.layout());
+    await ok(site.install());
+    assert.deepEqual(fs.readdirSync(site.path("state", "plugins")).sort(), [
+      ...fs.readdirSync(`${DIST}/plugins`).filter((name) => name.startsWith(".")),
+      "Bandwidth",
+    ]);
+    const moved = fs.readdirSync(site.path("state", ".matomo/old-core-plugins"));
+    assert.ok(moved.includes("RemovedFromCore") && moved.includes("CoreHome"));
+    assert.ok(!fs.existsSync(site.path("html", "core/Old.php")));
+    assert.equal(fs.readFileSync(site.path("state", "misc/user/logo.png"), "utf8"), "logo");
+    assert.ok(fs.existsSync(site.path("state", "misc/DBIP-City.mmdb")));
+    await site.startWeb();
+    const icon = await site.http("GET", "http://matomo:8080/added-plugins/Bandwidth/plugin.json");
+    assert.equal(icon.status, 200);
+    const logo = await site.http("GET", "http://matomo:8080/misc/user/logo.png");
+    assert.equal(logo.body, "logo");
+  });
+});

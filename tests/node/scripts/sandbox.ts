@@ -1,0 +1,177 @@
+/**
+ * Pods without a cluster: runs the scripts of components/scripts in containers made of namespaces
+ * alone, with the machine's own MariaDB, Apache and PHP, as the pods do: the same paths, the same
+ * users, no capability, no_new_privs, a read-only root, and a network that only the test is in.
+ *
+ * Needs root on Linux and Debian's packages (see `missing`). Nothing is started outside the
+ * namespaces, and all of it ends with `dispose`.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+
+const PROGRAMS = ["/usr/sbin/apache2", "/usr/sbin/mariadbd", "/usr/bin/php", "/usr/bin/zstd"];
+
+/** What this machine lacks for these tests; empty when it can run them. */
+export function missing(): string[] {
+  const lacks = PROGRAMS.filter((program) => !fs.existsSync(program));
+  return process.getuid?.() === 0 ? lacks : ["root", ...lacks];
+}
+
+/** One container: its user, what is mounted where, its environment and its command. */
+export interface Container {
+  user: number;
+  /** Directory inside → directory of the machine; a trailing `:ro` on the latter is read-only. */
+  mounts: Record<string, string>;
+  env?: Record<string, string>;
+  command: string[];
+  /** Written to the command's standard input. */
+  input?: string;
+}
+
+export interface Result {
+  status: number | null;
+  output: string;
+}
+
+/** A container that runs: what it said so far, and how it ended. */
+export type Running = ChildProcess & { finished: Promise<Result>; output: () => string };
+
+/** Host names of the pods; all of them live on one loopback. */
+const HOSTS = ["matomo", "matomo-state", "matomo-mariadb", "matomo.example.com"];
+
+/** The root file system, made in a mount namespace of its own and entered by chroot. */
+function enter(root: string, container: Container): string {
+  const lines = [
+    "set -euo pipefail",
+    `mount -t tmpfs -o mode=755 root ${root}`,
+    `cd ${root}`,
+    "mkdir -p usr etc dev proc tmp run/secrets state backup opt/matomo var/www/html var/lib var/log",
+    "mount --bind /usr usr && mount -o remount,ro,bind usr",
+    "for link in bin sbin lib lib64; do [ ! -e /$link ] || ln -s usr/$link $link; done",
+    "mount --bind /etc etc && mount -o remount,ro,bind etc",
+    "mount --rbind /dev dev",
+    "mount --bind /proc proc",
+    `mount --bind ${root}.hosts etc/hosts`,
+    "mount -t tmpfs -o mode=1777 tmp tmp",
+  ];
+  for (const [inside, from] of Object.entries(container.mounts)) {
+    const [source, mode] = from.split(":");
+    // /usr is read-only by now: what is mounted below it gets a tmpfs for its parent.
+    if (inside.startsWith("/usr/")) lines.push(`mount -t tmpfs tmpfs .${path.dirname(inside)}`);
+    lines.push(`mkdir -p .${inside}`, `mount --bind ${source} .${inside}`);
+    if (mode === "ro") lines.push(`mount -o remount,ro,bind .${inside}`);
+  }
+  const user = container.user;
+  lines.push(
+    "mount -o remount,ro .",
+    `exec chroot . setpriv --reuid=${user} --regid=${user} --clear-groups --no-new-privs ` +
+      `--bounding-set=-all --inh-caps=-all -- "$@"`,
+  );
+  return lines.join("\n");
+}
+
+export class Sandbox {
+  /** In memory: what is tested is what the scripts do, not how busy the machine's disk is. */
+  readonly dir = fs.mkdtempSync("/dev/shm/matomo-sandbox-");
+  private readonly running = new Set<Running>();
+  private network?: ChildProcess;
+  private count = 0;
+
+  /** Makes the network: a loopback that nothing else is on. */
+  async start(): Promise<void> {
+    const script = "ip link set lo up && echo up && exec sleep infinity";
+    const network = spawn("unshare", ["--net", "bash", "-c", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    this.network = network;
+    await new Promise<void>((resolve, reject) => {
+      network.stdout.once("data", () => resolve());
+      network.once("exit", () => reject(new Error("no network namespace")));
+    });
+  }
+
+  /** A directory that belongs to a user, as a volume belongs to its pod's fsGroup. */
+  volume(name: string, user: number): string {
+    const dir = path.join(this.dir, name);
+    fs.mkdirSync(dir, { recursive: true });
+    fs.chownSync(dir, user, user);
+    return dir;
+  }
+
+  /** A directory of files, as a ConfigMap or Secret is mounted. */
+  files(name: string, content: Record<string, string>, mode = 0o444): string {
+    const dir = path.join(this.dir, name);
+    fs.rmSync(dir, { recursive: true, force: true });
+    for (const [file, text] of Object.entries(content)) {
+      fs.mkdirSync(path.dirname(path.join(dir, file)), { recursive: true });
+      fs.writeFileSync(path.join(dir, file), text, { mode });
+    }
+    return dir;
+  }
+
+  /** Starts a container; its output goes to `output` of what is returned, and to the promise. */
+  spawn(container: Container): Running {
+    const root = path.join(this.dir, `root-${this.count++}`);
+    fs.mkdirSync(root);
+    fs.writeFileSync(`${root}.hosts`, `127.0.0.1 localhost ${HOSTS.join(" ")}\n`);
+    const network = this.network?.pid;
+    const child = spawn(
+      "nsenter",
+      [
+        `--net=/proc/${network}/ns/net`,
+        ...["unshare", "--mount", "--propagation", "private"],
+        // Its standard input is a socket, for which bash would read a person's .bashrc.
+        ...["bash", "--norc", "-c", enter(root, container), "bash", ...container.command],
+      ],
+      {
+        env: {
+          PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+          ...container.env,
+        },
+        stdio: ["pipe", "pipe", "pipe"],
+      },
+    );
+    let output = "";
+    const collect = (data: Buffer) => (output += data.toString());
+    child.stdout.on("data", collect);
+    child.stderr.on("data", collect);
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(container.input ?? "");
+    const finished = new Promise<Result>((resolve) => {
+      child.once("close", (status) => {
+        this.running.delete(running);
+        resolve({ status, output });
+      });
+    });
+    const running = Object.assign(child, { finished, output: () => output });
+    this.running.add(running);
+    return running;
+  }
+
+  run(container: Container): Promise<Result> {
+    return this.spawn(container).finished;
+  }
+
+  /** Ends every process in the sandbox's network, which is in no other, and removes all files. */
+  async dispose(): Promise<void> {
+    const network = this.network;
+    if (network) {
+      const own = fs.readlinkSync(`/proc/${network.pid}/ns/net`);
+      for (const pid of processesIn(own)) process.kill(pid, "SIGKILL");
+      await Promise.all([...this.running].map((child) => child.finished));
+    }
+    fs.rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** Processes whose network namespace is the given one, as its link in /proc reads. */
+function processesIn(namespace: string): number[] {
+  return fs.readdirSync("/proc").flatMap((name) => {
+    try {
+      return fs.readlinkSync(`/proc/${name}/ns/net`) === namespace ? [Number(name)] : [];
+    } catch {
+      return []; // no process, or one that ended meanwhile
+    }
+  });
+}

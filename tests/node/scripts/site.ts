@@ -1,0 +1,291 @@
+/**
+ * A whole site in a sandbox: the database, the web pod's three containers in their order, and the
+ * jobs, each with the mounts and the environment that the components give them.
+ */
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { databaseCapacity } from "../../../components/capacity";
+import { serverOptions } from "../../../components/database";
+import { type RenderArgs, webConfig } from "../../../components/scripts/render";
+import { type Container, type Result, type Running, Sandbox } from "./sandbox";
+
+const SCRIPTS = path.resolve(__dirname, "../../../components/scripts");
+export const WEB_USER = 33;
+export const DATABASE_USER = 999;
+export const HOST = "matomo.example.com";
+export const ARCHIVE_TOKEN = "0123456789abcdef0123456789abcdef";
+export const STATE_TOKEN = "state-token-of-the-test-0123456789abcdef";
+
+/** Matomo's code: the real one that MATOMO_DIST names, or the look-alike. */
+export const DIST = process.env.MATOMO_DIST ?? path.resolve(__dirname, "../../lookalike/matomo");
+/** Whether it is the real one. */
+export const REAL = process.env.MATOMO_DIST !== undefined;
+
+const RENDER: RenderArgs = {
+  hosts: [HOST],
+  website: { name: "Website", url: `https://${HOST}`, timezone: "UTC" },
+  database: { host: "matomo-mariadb", port: 3306, name: "matomo", prefix: "matomo_" },
+  workers: 4,
+  phpMemoryMib: 128,
+  opcacheMib: 256,
+  proxies: ["127.0.0.1/32"],
+  geoip: false,
+};
+
+export class Site {
+  readonly sandbox = new Sandbox();
+  database?: Running;
+  web?: Running;
+  /** Where the image's code is; a test may put another version there. */
+  code = DIST;
+  private directories!: Record<"state" | "html" | "webTmp" | "data" | "backup", string>;
+
+  async start(): Promise<void> {
+    await this.sandbox.start();
+    const { sandbox } = this;
+    this.directories = {
+      state: sandbox.volume("state", WEB_USER),
+      html: sandbox.volume("html", WEB_USER),
+      webTmp: sandbox.volume("web-tmp", WEB_USER),
+      data: sandbox.volume("data", DATABASE_USER),
+      backup: sandbox.volume("backup", DATABASE_USER),
+    };
+    sandbox.files("secrets", {
+      "matomo/matomo-username": "admin",
+      "matomo/matomo-password": 'pass"word\\with $pecial & <chars>',
+      "matomo/matomo-email": "admin@example.com",
+      "matomo/archive-token": ARCHIVE_TOKEN,
+      "mariadb/mariadb-username": "mariadb-admin",
+      "mariadb/mariadb-password": 'data"base\\$pass#word;',
+      "backup/state-token": STATE_TOKEN,
+    });
+    this.configure({});
+  }
+
+  /** Path of a file on one of the volumes. */
+  path(volume: keyof Site["directories"], ...parts: string[]): string {
+    return path.join(this.directories[volume], ...parts);
+  }
+
+  /** Writes the generated configuration, with some of the settings changed. */
+  configure(changed: Partial<RenderArgs>): void {
+    this.sandbox.files("config", webConfig({ ...RENDER, ...changed }));
+  }
+
+  secret(name: string): string {
+    return fs.readFileSync(path.join(this.sandbox.dir, "secrets", name), "utf8");
+  }
+
+  private webContainer(command: string[], secrets: string[]): Container {
+    const { dir } = this.sandbox;
+    const mounts: Container["mounts"] = {
+      "/usr/src/matomo": `${this.code}:ro`,
+      "/var/www/html": this.directories.html,
+      "/state": this.directories.state,
+      "/tmp": this.directories.webTmp,
+      "/opt/matomo/scripts": `${SCRIPTS}:ro`,
+      "/opt/matomo/config": `${path.join(dir, "config")}:ro`,
+    };
+    for (const name of secrets) {
+      mounts[`/run/secrets/${name}`] = `${path.join(dir, "secrets", name)}:ro`;
+    }
+    return { user: WEB_USER, mounts, env: { PHP_INI_SCAN_DIR: ":/opt/matomo/config" }, command };
+  }
+
+  layout(): Promise<Result> {
+    return this.sandbox.run(this.webContainer(["bash", "/opt/matomo/scripts/layout.sh"], []));
+  }
+  spawnInstall(): Running {
+    const command = ["php", "/opt/matomo/scripts/install.php"];
+    return this.sandbox.spawn(this.webContainer(command, ["matomo", "mariadb"]));
+  }
+  install(): Promise<Result> {
+    return this.spawnInstall().finished;
+  }
+  /** Runs a command beside Apache, as `kubectl exec` does. */
+  exec(...command: string[]): Promise<Result> {
+    return this.sandbox.run(this.webContainer(command, ["backup"]));
+  }
+  console(...command: string[]): Promise<Result> {
+    return this.exec("php", "/var/www/html/console", "--no-ansi", ...command);
+  }
+
+  /** Apache, until it answers. */
+  async startWeb(): Promise<void> {
+    const web = this.sandbox.spawn(
+      this.webContainer(["bash", "/opt/matomo/scripts/web-start.sh"], ["backup"]),
+    );
+    this.web = web;
+    await until("Apache", async () => {
+      if (web.exitCode !== null) throw new Error(`Apache ended:\n${web.output()}`);
+      return (await this.http("GET", "http://matomo:8082/matomo.php")).status === 200;
+    });
+  }
+  async stopWeb(signal: NodeJS.Signals = "SIGTERM"): Promise<Result> {
+    this.web!.kill(signal);
+    return this.web!.finished;
+  }
+
+  /** Everything from nothing to a running site; throws with the output of what failed. */
+  async up(): Promise<void> {
+    await this.startDatabase();
+    for (const step of [() => this.layout(), () => this.install()]) {
+      const result = await step();
+      if (result.status !== 0) throw new Error(result.output);
+    }
+    await this.startWeb();
+  }
+
+  private mariadb(command: string[], env: Record<string, string> = {}): Container {
+    const { dir } = this.sandbox;
+    return {
+      user: DATABASE_USER,
+      mounts: {
+        "/var/lib/mysql": this.directories.data,
+        "/backup": this.directories.backup,
+        "/opt/matomo/scripts": `${SCRIPTS}:ro`,
+        "/run/secrets/mariadb": `${path.join(dir, "secrets/mariadb")}:ro`,
+        "/run/secrets/backup": `${path.join(dir, "secrets/backup")}:ro`,
+      },
+      env,
+      command,
+    };
+  }
+
+  /** Like the official image: makes the database and its user at first, then serves. */
+  async startDatabase(): Promise<void> {
+    const capacity = databaseCapacity(1024, 4);
+    if (typeof capacity === "string") throw new Error(capacity);
+    const password = this.secret("mariadb/mariadb-password").replace(/[\\']/g, "\\$&");
+    const conf = this.sandbox.files("mariadb-conf", { "server.cnf": serverOptions(capacity) });
+    const script = [
+      "set -e",
+      "cd /var/lib/mysql",
+      "if [ ! -d mysql ]; then",
+      "  mariadb-install-db --no-defaults --datadir=/var/lib/mysql --skip-test-db >/dev/null",
+      "  { printf '%s\\n' 'FLUSH PRIVILEGES;' 'CREATE DATABASE matomo;'",
+      `    printf '%s\\n' "CREATE USER 'mariadb-admin'@'%' IDENTIFIED BY '$PASSWORD';"`,
+      `    echo "GRANT ALL ON matomo.* TO 'mariadb-admin'@'%';"`,
+      "  } | mariadbd --no-defaults --datadir=/var/lib/mysql --bootstrap",
+      "fi",
+      "exec mariadbd --defaults-file=/conf/server.cnf --datadir=/var/lib/mysql --port=3306 \\",
+      "  --socket=/tmp/socket --pid-file=/tmp/pid",
+    ].join("\n");
+    const container = this.mariadb(["bash", "-c", script], { PASSWORD: password });
+    container.mounts["/conf"] = `${conf}:ro`;
+    const database = this.sandbox.spawn(container);
+    this.database = database;
+    await until("MariaDB", async () => {
+      if (database.exitCode !== null) throw new Error(`MariaDB ended:\n${database.output()}`);
+      return (await this.sql("DO 1")).status === 0;
+    });
+  }
+  async stopDatabase(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    this.database!.kill(signal);
+    await this.database!.finished;
+  }
+
+  /** Runs SQL as Matomo's user. */
+  sql(statement: string): Promise<Result> {
+    const script =
+      'mariadb --no-defaults -h matomo-mariadb -u mariadb-admin -p"$PASSWORD" -N -B -r matomo';
+    return this.sandbox.run({
+      ...this.mariadb(["bash", "-c", script], {
+        PASSWORD: this.secret("mariadb/mariadb-password"),
+      }),
+      input: statement,
+    });
+  }
+  /** The one value that a query gives; throws when it fails. */
+  async value(statement: string): Promise<string> {
+    const { status, output } = await this.sql(statement);
+    if (status !== 0) throw new Error(output);
+    return output.trimEnd();
+  }
+
+  /** One request from inside the sandbox's network. */
+  async http(
+    method: "GET" | "POST",
+    url: string,
+    options: { headers?: Record<string, string>; data?: string } = {},
+  ): Promise<{ status: number; headers: string; body: string }> {
+    const headers = { Host: HOST, "X-Forwarded-Proto": "https", ...options.headers };
+    const command = ["curl", "-sS", "-i", "--max-time", "60", "-X", method];
+    for (const [name, value] of Object.entries(headers)) command.push("-H", `${name}: ${value}`);
+    if (options.data !== undefined) command.push("--data", options.data);
+    const result = await this.sandbox.run({ user: 65534, mounts: {}, command: [...command, url] });
+    const [head, ...body] = result.output.split("\r\n\r\n");
+    const status = Number(/^HTTP\/\S+ (\d+)/.exec(head)?.[1] ?? 0);
+    return { status, headers: head, body: body.join("\r\n\r\n") };
+  }
+
+  archive(env: Record<string, string> = {}): Promise<Result> {
+    const secrets = `${path.join(this.sandbox.dir, "secrets/matomo")}:ro`;
+    return this.sandbox.run({
+      user: WEB_USER,
+      mounts: {
+        "/opt/matomo/scripts": `${SCRIPTS}:ro`,
+        "/run/secrets/matomo": secrets,
+      },
+      env: { MATOMO_URL: "http://matomo:8082", MATOMO_HOST: HOST, ...env },
+      command: ["bash", "/opt/matomo/scripts/archive.sh"],
+    });
+  }
+
+  private readonly backupEnv = {
+    HOSTNAME: "matomo-backup-1",
+    DATABASE_HOST: "matomo-mariadb",
+    DATABASE_NAME: "matomo",
+    TABLE_PREFIX: "matomo_",
+    RETENTION_DAYS: "30",
+    SITE_HOST: HOST,
+    STATE_URL: "http://matomo-state:8081",
+  };
+  fetchState(env: Record<string, string> = {}): Promise<Result> {
+    const command = ["bash", "/opt/matomo/scripts/fetch-state.sh"];
+    return this.sandbox.run(this.mariadb(command, { ...this.backupEnv, ...env }));
+  }
+  spawnBackup(env: Record<string, string> = {}): Running {
+    const command = ["bash", "/opt/matomo/scripts/backup.sh"];
+    return this.sandbox.spawn(this.mariadb(command, { ...this.backupEnv, ...env }));
+  }
+  private give(volume: "backup", user: number): void {
+    spawnSync("chown", ["-R", `${user}:${user}`, this.directories[volume]]);
+  }
+  /** Both containers of the job, as kubelet runs them. */
+  async backup(env: Record<string, string> = {}): Promise<Result> {
+    this.give("backup", DATABASE_USER);
+    const state = await this.fetchState(env);
+    if (state.status !== 0) return state;
+    const { status, output } = await this.spawnBackup(env).finished;
+    return { status, output: state.output + output };
+  }
+  /** With the web pod's user: kubelet hands it the backup volume by the pod's fsGroup. */
+  restore(env: Record<string, string>): Promise<Result> {
+    this.give("backup", WEB_USER);
+    const container = this.mariadb(["bash", "/opt/matomo/scripts/restore.sh"], {
+      ...this.backupEnv,
+      ...env,
+    });
+    container.mounts["/state"] = this.directories.state;
+    return this.sandbox.run({ ...container, user: WEB_USER });
+  }
+  /** What looks like a backup. */
+  backups(): string[] {
+    return fs.readdirSync(this.directories.backup).filter((name) => !name.startsWith("."));
+  }
+
+  dispose(): Promise<void> {
+    return this.sandbox.dispose();
+  }
+}
+
+/** Awaits a condition, 60 s at most. */
+export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`${what}: not within 60 s`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
