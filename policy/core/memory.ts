@@ -4,18 +4,17 @@
  * the Deployment takes its name from it.
  */
 import { orElse } from "./logic";
-import { KubeObject, RawResource } from "./objects";
+import { KubeObject } from "./objects";
 import { Memory } from "./rule";
 import { allowsMany } from "./volumes";
 
 export class ClaimMemory implements Memory {
   private readonly shared = new Set<string>();
 
-  remember(raw: RawResource): void {
-    if (!raw.type.startsWith("kubernetes:core/v1:PersistentVolumeClaim")) {
+  remember(claim: KubeObject): void {
+    if (!claim.is("PersistentVolumeClaim")) {
       return;
     }
-    const claim = new KubeObject(raw);
     const key = orElse(() => claim.key(), undefined);
     if (key === undefined) {
       return;

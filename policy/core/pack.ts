@@ -12,30 +12,25 @@ import { Stack } from "./stack";
 
 const isStackRule = (rule: Rule): rule is StackRule => "checkStack" in rule;
 
-/** What a resource rule finds in one resource. */
+/** What a resource rule finds in one object; a stack rule finds nothing here. */
 export function checkResource(
   rule: Rule,
-  resource: RawResource,
+  object: KubeObject,
   config: unknown,
   memory: Memory,
 ): Finding[] {
   return isStackRule(rule)
     ? []
     : run(rule, config, (report, settings) =>
-        (rule as ResourceRule<unknown>).check(
-          new KubeObject(resource),
-          report.judge,
-          settings,
-          memory,
-        ),
+        (rule as ResourceRule<unknown>).check(object, report.judge, settings, memory),
       );
 }
 
-/** What a stack rule finds in all resources of a stack. */
-export function checkStack(rule: Rule, resources: RawResource[], config: unknown): Finding[] {
+/** What a stack rule finds in a stack; a resource rule finds nothing here. */
+export function checkStack(rule: Rule, stack: Stack, config: unknown): Finding[] {
   return isStackRule(rule)
     ? run(rule, config, (report, settings) =>
-        (rule as StackRule<unknown>).checkStack(new Stack(resources), report.judge, settings),
+        (rule as StackRule<unknown>).checkStack(stack, report.judge, settings),
       )
     : [];
 }
@@ -58,12 +53,12 @@ export function checkAll(
   config: Record<string, unknown> = {},
 ): Finding[] {
   const memory = new ClaimMemory();
-  resources.forEach((resource) => memory.remember(resource));
-  return rules.flatMap((rule) =>
-    isStackRule(rule)
-      ? checkStack(rule, resources, config[rule.name])
-      : resources.flatMap((r) => checkResource(rule, r, config[rule.name], memory)),
-  );
+  const stack = new Stack(resources.map((raw) => new KubeObject(raw)));
+  stack.objects.forEach((object) => memory.remember(object));
+  return rules.flatMap((rule) => [
+    ...stack.objects.flatMap((o) => checkResource(rule, o, config[rule.name], memory)),
+    ...checkStack(rule, stack, config[rule.name]),
+  ]);
 }
 
 /** The rules as the SDK wants them. */
@@ -84,14 +79,17 @@ export function toPolicies(rules: Rule[]): Policies {
     return isStackRule(rule)
       ? {
           ...described,
-          validateStack: (args, report) =>
-            tell(checkStack(rule, args.resources, args.getConfig()), report),
+          validateStack: (args, report) => {
+            const stack = new Stack(args.resources.map((raw) => new KubeObject(raw)));
+            tell(checkStack(rule, stack, args.getConfig()), report);
+          },
         }
       : {
           ...described,
           validateResource: (args, report) => {
-            memory.remember(args);
-            tell(checkResource(rule, args, args.getConfig(), memory), report);
+            const object = new KubeObject(args);
+            memory.remember(object);
+            tell(checkResource(rule, object, args.getConfig(), memory), report);
           },
         };
   });

@@ -4,7 +4,7 @@ import { Container } from "./workloads";
 
 /** The last setting wins, as in PHP; comments do not count. */
 export function iniValue(files: MountedFile[], key: string): string | undefined {
-  const pattern = new RegExp(`^\\s*${key.replace(/\./g, "\\.")}\\s*=\\s*"?([^";\\s]+)`, "i");
+  const pattern = new RegExp(`^[ \\t]*${key.replace(/\./g, "\\.")}[ \\t]*=[ \\t]*"?([^";\\s]+)`);
   return lastMatch(
     files.filter((file) => file.name.endsWith(".ini")),
     pattern,
@@ -22,9 +22,9 @@ export function iniBytes(value: string, unit = ""): bigint | undefined {
 }
 
 const WORKERS = [
-  /^\s*MaxRequestWorkers\s+(\S+)/i,
-  /^\s*MaxClients\s+(\S+)/i,
-  /^\s*pm\.max_children\s*=\s*(\S+)/i,
+  /^[ \t]*MaxRequestWorkers[ \t]+(\S+)/,
+  /^[ \t]*MaxClients[ \t]+(\S+)/,
+  /^[ \t]*pm\.max_children[ \t]*=[ \t]*(\S+)/,
 ];
 
 const confs = (files: MountedFile[]) => files.filter((file) => file.name.endsWith(".conf"));
@@ -47,7 +47,7 @@ function resolve(value: string, files: MountedFile[], container: Container): str
   if (name === undefined) {
     return value;
   }
-  const defined = lastMatch(confs(files), new RegExp(`^\\s*Define\\s+${name}\\s+(\\S+)`, "i"));
+  const defined = lastMatch(confs(files), new RegExp(`^[ \\t]*Define[ \\t]+${name}[ \\t]+(\\S+)`));
   const variable = () =>
     container.view
       .at("env")
@@ -58,10 +58,11 @@ function resolve(value: string, files: MountedFile[], container: Container): str
   return defined ?? variable() ?? "";
 }
 
+/** The patterns begin at a line's start and find one value. */
 function lastMatch(files: MountedFile[], pattern: RegExp): string | undefined {
+  const everyLine = new RegExp(pattern.source, "gim");
   return files
-    .flatMap((file) => file.text().split("\n"))
-    .map((line) => pattern.exec(line)?.[1])
-    .filter((found) => found !== undefined)
+    .flatMap((file) => [...file.text().matchAll(everyLine)])
+    .map((match) => match[1])
     .at(-1);
 }

@@ -4,7 +4,7 @@
  */
 import { NotKnown } from "./data";
 import { attempt } from "./logic";
-import { KubeObject, RawResource } from "./objects";
+import { KubeObject } from "./objects";
 import { opaqueReason } from "./opaque";
 import { Selector } from "./selectors";
 import { Workload, workloadOf } from "./workloads";
@@ -27,10 +27,8 @@ export class Stack {
   /** Workloads whose namespace or labels are not wholly known: candidates of every selector. */
   private readonly uncertain: Workload[] = [];
 
-  constructor(resources: RawResource[]) {
-    this.objects = resources
-      .map((raw) => new KubeObject(raw))
-      .sort((a, b) => (a.urn < b.urn ? -1 : a.urn > b.urn ? 1 : 0));
+  constructor(objects: KubeObject[]) {
+    this.objects = [...objects].sort((a, b) => (a.urn < b.urn ? -1 : a.urn > b.urn ? 1 : 0));
     for (const object of this.objects) {
       this.byUrn.set(object.urn, object);
       push(this.byKind, object.kind, object);
