@@ -125,3 +125,17 @@ export const customResources: Artefact = {
     }
   },
 };
+
+/** What a real node has no package for: see local/go/node/main.go. */
+export const nodeTools: Artefact = {
+  name: "node",
+  title: "the node's own programs",
+  command: { package: ".", output: "node", ldflags: "" },
+};
+
+/** The cluster's DNS. */
+export const coredns: Artefact = {
+  name: "coredns",
+  title: "CoreDNS 1.12",
+  command: { package: ".", output: "coredns", ldflags: "" },
+};

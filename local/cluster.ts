@@ -81,7 +81,8 @@ export async function startCluster(
     report("API server");
     const port = await apiServerPort(folder);
     const isRestarted = daemonPid(folder, "kube-apiserver") === undefined;
-    startDaemon(folder, controlPlane.apiServerDaemon(kubernetesFolder, port));
+    const flags = await node?.apiServerFlags();
+    startDaemon(folder, controlPlane.apiServerDaemon(kubernetesFolder, port, flags));
     await awaitDaemon(folder, "kube-apiserver", () => isReady(folder, port));
     controlPlane.writeKubeconfig(folder, localContext, port, kubeconfig);
 
@@ -217,7 +218,11 @@ async function startCloud(folder: string): Promise<void> {
 /** Brings the objects of a new cluster, once per set of objects. */
 async function applyBase(cluster: Cluster, definitions: string, simulatedNodes: boolean) {
   const file = path.join(cluster.folder, "base.json");
-  const text = JSON.stringify({ apiVersion: "v1", kind: "List", items: baseObjects(simulatedNodes) });
+  const text = JSON.stringify({
+    apiVersion: "v1",
+    kind: "List",
+    items: baseObjects(simulatedNodes),
+  });
   if (existsSync(file) && (await fs.readFile(file, "utf8")) === text) {
     return;
   }

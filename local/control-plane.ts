@@ -7,6 +7,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { stringify } from "yaml";
 import type { DaemonSpec } from "./daemons";
+import { node } from "./node/config";
 import { localContext } from "./paths";
 
 /** Who speaks to the API server, so that its audit log tells who did what. */
@@ -16,6 +17,8 @@ const users = [
   { name: "system:kube-scheduler", groups: [] },
   { name: "kwok", groups: ["system:masters"] },
   { name: "cloud-stand-in", groups: ["system:masters"] },
+  { name: `system:node:${node.name}`, groups: ["system:nodes"] },
+  { name: "system:kube-proxy", groups: [] },
 ] as const;
 
 /** A user of the API server that has a kubeconfig. */
@@ -105,7 +108,8 @@ export function etcdDaemon(folder: string, etcd: string): DaemonSpec {
   };
 }
 
-export function apiServerDaemon(kubernetes: string, port: number): DaemonSpec {
+/** `more`: flags of a cluster whose node is real, which has to be reached. */
+export function apiServerDaemon(kubernetes: string, port: number, more: string[] = []): DaemonSpec {
   return {
     name: "kube-apiserver",
     command: path.join(kubernetes, "kube-apiserver"),
@@ -126,12 +130,13 @@ export function apiServerDaemon(kubernetes: string, port: number): DaemonSpec {
       "--audit-policy-file=audit-policy.yaml",
       "--audit-log-path=audit.log",
       "--profiling=false",
+      ...more,
     ],
   };
 }
 
-/** What runs on the API server; each with a kubeconfig of its own in `folder`. */
-export function controllerDaemons(kubernetes: string, kwok: string): DaemonSpec[] {
+/** What runs on the API server, kwok where nodes are simulated; each with a kubeconfig of its own in `folder`. */
+export function controllerDaemons(kubernetes: string, kwok: string | undefined): DaemonSpec[] {
   const noServer = ["--leader-elect=false", "--secure-port=0", "--profiling=false"];
   return [
     {
@@ -150,28 +155,35 @@ export function controllerDaemons(kubernetes: string, kwok: string): DaemonSpec[
       command: path.join(kubernetes, "kube-scheduler"),
       args: [`--kubeconfig=${userFile("system:kube-scheduler")}`, ...noServer],
     },
-    {
-      name: "kwok",
-      command: path.join(kwok, "kwok"),
-      args: [
-        `--kubeconfig=${userFile("kwok")}`,
-        "--config=kwok.yaml",
-        "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=simulated",
-        "--node-lease-duration-seconds=40",
-        "--node-ip=10.0.0.1",
-        "--cidr=10.244.0.0/16",
-      ],
-    },
+    ...(kwok === undefined ? [] : [kwokDaemon(kwok)]),
   ];
+}
+
+function kwokDaemon(kwok: string): DaemonSpec {
+  return {
+    name: "kwok",
+    command: path.join(kwok, "kwok"),
+    args: [
+      `--kubeconfig=${userFile("kwok")}`,
+      "--config=kwok.yaml",
+      "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=simulated",
+      "--node-lease-duration-seconds=40",
+      "--node-ip=10.0.0.1",
+      "--cidr=10.244.0.0/16",
+    ],
+  };
 }
 
 /** Name of a user's kubeconfig within the state folder. */
 export function userFile(user: User): string {
-  return `${user.replace("system:", "")}.kubeconfig`;
+  return `${user.replace("system:", "").replace(/:.*/, "")}.kubeconfig`;
 }
 
-/** Users with a kubeconfig in the state folder. */
-export const componentUsers = users.map(({ name }) => name).filter((name) => name !== localContext);
+/** Users with a kubeconfig in the state folder: those of every cluster, those of a real node. */
+export const nodeUsers: User[] = [`system:node:${node.name}`, "system:kube-proxy"];
+export const componentUsers = users
+  .map(({ name }) => name)
+  .filter((name) => name !== localContext && !nodeUsers.includes(name));
 
 /** Who changed what, without any body: a Secret's content is never in it. */
 function auditPolicy(): object {

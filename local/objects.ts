@@ -14,8 +14,8 @@ type Manifest = KubernetesObject & Record<string, unknown>;
 /** Names of the simulated nodes. Three, so that a drained node's pods have somewhere to go. */
 export const nodeNames = ["pool-local-1", "pool-local-2", "pool-local-3"];
 
-/** Every object, in the order in which they can be made. */
-export function baseObjects(): Manifest[] {
+/** Every object, in the order in which they can be made; nodes only where none is real. */
+export function baseObjects(simulatedNodes = true): Manifest[] {
   return [
     ...storageObjects(),
     {
@@ -30,7 +30,7 @@ export function baseObjects(): Manifest[] {
       metadata: { name: "cilium" },
       spec: { controllerName: "io.cilium/gateway-controller" },
     },
-    ...nodeNames.flatMap((name) => [node(name), csiNode(name)]),
+    ...(simulatedNodes ? nodeNames.flatMap((name) => [node(name), csiNode(name)]) : []),
   ];
 }
 

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"flag"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+)
+
+// ingress stands in for ingress-nginx in front of one Service: it ends TLS, which here the loopback
+// makes unnecessary, and tells the visitor's address and scheme in headers. As that controller does
+// by default, it believes no such header of its client, unless the client is among -trust.
+func ingress(args []string) error {
+	flags := flag.NewFlagSet("ingress", flag.ExitOnError)
+	from := flags.String("from", ":8080", "address to listen on")
+	to := flags.String("to", "", "URL of the Service")
+	trust := flags.String("trust", "", "range of a proxy in front, whose X-Forwarded-For is kept")
+	flags.Parse(args)
+	target, err := url.Parse(*to)
+	if err != nil {
+		return err
+	}
+	_, trusted, err := net.ParseCIDR(*trust)
+	if *trust != "" && err != nil {
+		return err
+	}
+	reverse := &httputil.ReverseProxy{Rewrite: func(request *httputil.ProxyRequest) {
+		request.SetURL(target)
+		request.Out.Host = request.In.Host
+		client, _, _ := net.SplitHostPort(request.In.RemoteAddr)
+		if trusted != nil && trusted.Contains(net.ParseIP(client)) {
+			request.Out.Header["X-Forwarded-For"] = request.In.Header["X-Forwarded-For"]
+		}
+		request.SetXForwarded()
+		request.Out.Header.Set("X-Real-IP", client)
+		request.Out.Header.Set("X-Forwarded-Proto", "https")
+	}}
+	return http.ListenAndServe(*from, reverse)
+}

@@ -1,0 +1,108 @@
+/**
+ * Root file systems of Debian's packages by mmdebstrap, which is itself only unpacked: nothing is
+ * installed on the machine, and apt's own lists are not touched.
+ */
+import { existsSync } from "node:fs";
+import * as fs from "node:fs/promises";
+import * as path from "node:path";
+import { execa } from "execa";
+import { UserError } from "../errors";
+
+const aptFolder = "/etc/apt";
+/** Memory, if there is one: dpkg waits for the disk after each of thousands of files. */
+const memory = "/dev/shm";
+/** What an image needs while it is made, in bytes. */
+const enough = 2 * 1024 ** 3;
+const excluded = [
+  "/usr/share/doc/*",
+  "/usr/share/man/*",
+  "/usr/share/locale/*",
+  "/usr/share/info/*",
+];
+
+/**
+ * Makes `target` (a folder, or a tar file by its name) of `recipe`, a folder with packages.txt and,
+ * where something is to be done besides, prepare.sh (before the packages are unpacked) and finish.sh;
+ * each gets the root's folder.
+ */
+export async function bootstrap(recipe: string, target: string): Promise<void> {
+  const work = await fs.mkdtemp(path.join(await workFolder(target), "matomo-debian-"));
+  try {
+    const { sources, suite } = await debianSources();
+    const sourcesFile = path.join(work, "debian.sources");
+    await fs.writeFile(sourcesFile, sources);
+    const tools = await unpack("mmdebstrap", sourcesFile, work);
+    const packages = (await fs.readFile(path.join(recipe, "packages.txt"), "utf8"))
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("#"));
+    const hook = (name: string, when: string) => {
+      const file = path.join(recipe, name);
+      return existsSync(file) ? [`--${when}-hook=sh ${file} "$1"`] : [];
+    };
+    const args = [
+      ...["--mode=root", "--variant=essential"],
+      `--format=${target.endsWith(".tar") ? "tar" : "directory"}`,
+      `--include=${packages.join(",")}`,
+      ...["--aptopt=APT::Install-Recommends false", "--dpkgopt=force-unsafe-io"],
+      ...excluded.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
+      ...hook("prepare.sh", "essential"),
+      ...hook("finish.sh", "customize"),
+      ...[suite, target, "-"],
+    ];
+    await execa(path.join(tools, "usr", "bin", "mmdebstrap"), args, {
+      inputFile: sourcesFile,
+      env: { PATH: `${path.join(tools, "usr", "bin")}:${process.env.PATH}`, TMPDIR: work },
+    });
+  } finally {
+    await fs.rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Why root file systems cannot be made here; undefined if they can. */
+export function debianRefusal(): string | undefined {
+  return existsSync("/usr/bin/apt-get") && existsSync("/etc/debian_version")
+    ? undefined
+    : "the node is made of Debian's packages and this is no Debian";
+}
+
+async function workFolder(target: string): Promise<string> {
+  const { bavail, bsize } = await fs.statfs(memory).catch(() => ({ bavail: 0, bsize: 0 }));
+  return bavail * bsize > enough ? memory : path.dirname(target);
+}
+
+/** The package sources of Debian itself, without those that were added to the machine. */
+async function debianSources(): Promise<{ sources: string; suite: string }> {
+  const release = await fs.readFile("/etc/os-release", "utf8");
+  const suite = /^VERSION_CODENAME=(\w+)/m.exec(release)?.[1];
+  const stanzas = path.join(aptFolder, "sources.list.d", "debian.sources");
+  const lines = path.join(aptFolder, "sources.list");
+  if (suite !== undefined && existsSync(stanzas)) {
+    return { suite, sources: await fs.readFile(stanzas, "utf8") };
+  }
+  if (suite !== undefined && existsSync(lines)) {
+    return { suite, sources: await fs.readFile(lines, "utf8") };
+  }
+  throw new UserError(
+    `Found no ${stanzas} and no ${lines}, which say where Debian's packages come from: ` +
+      "restore one of them, or start without root for simulated nodes.",
+  );
+}
+
+/** Downloads one package with lists of its own and unpacks it; its folder. */
+async function unpack(name: string, sourcesFile: string, work: string): Promise<string> {
+  const folder = path.join(work, "apt");
+  for (const sub of ["lists/partial", "archives/partial"]) {
+    await fs.mkdir(path.join(folder, sub), { recursive: true });
+  }
+  const apt = [
+    ...["-o", `Dir::State::Lists=${folder}/lists`, "-o", `Dir::Cache=${folder}`],
+    ...["-o", `Dir::Etc::SourceList=${sourcesFile}`, "-o", "Dir::Etc::SourceParts=-"],
+    ...["-o", "APT::Sandbox::User=root", "-o", "Acquire::Languages=none"],
+  ];
+  await execa("apt-get", [...apt, "update"]);
+  await execa("apt-get", [...apt, "download", name], { cwd: folder });
+  const [archive] = (await fs.readdir(folder)).filter((file) => file.endsWith(".deb"));
+  const unpacked = path.join(work, name);
+  await execa("dpkg-deb", ["--extract", path.join(folder, archive), unpacked]);
+  return unpacked;
+}
