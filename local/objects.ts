@@ -69,7 +69,11 @@ function node(name: string): Manifest {
     kind: "Node",
     metadata: {
       name,
-      annotations: { "kwok.x-k8s.io/node": "simulated" },
+      annotations: {
+        "kwok.x-k8s.io/node": "simulated",
+        // As kubelet says of itself; without it nothing would ever be attached (incident 2).
+        "volumes.kubernetes.io/controller-managed-attach-detach": "true",
+      },
       labels: {
         "doks.digitalocean.com/managed": "true",
         "doks.digitalocean.com/node-pool": "pool-local",
