@@ -9,6 +9,7 @@
 #          HOSTNAME      the pod's name, the same in both containers
 # Output:  /backup/.work/$HOSTNAME/state.tar
 set -euo pipefail
+umask 027
 
 : "${STATE_URL:?}" "${HOSTNAME:?}"
 wait_seconds=${WAIT_SECONDS:-300}

@@ -153,25 +153,24 @@ export class Sandbox {
     return this.spawn(container).finished;
   }
 
-  /** Ends every process in the sandbox's network, which is in no other, and removes all files. */
+  /** Every process in the sandbox's network, which is in no other. */
+  processes(): number[] {
+    const own = fs.readlinkSync(`/proc/${this.network!.pid}/ns/net`);
+    return fs.readdirSync("/proc").flatMap((name) => {
+      try {
+        return fs.readlinkSync(`/proc/${name}/ns/net`) === own ? [Number(name)] : [];
+      } catch {
+        return []; // no process, or one that ended meanwhile
+      }
+    });
+  }
+
+  /** Ends all processes and removes all files. */
   async dispose(): Promise<void> {
-    const network = this.network;
-    if (network) {
-      const own = fs.readlinkSync(`/proc/${network.pid}/ns/net`);
-      for (const pid of processesIn(own)) process.kill(pid, "SIGKILL");
+    if (this.network) {
+      for (const pid of this.processes()) process.kill(pid, "SIGKILL");
       await Promise.all([...this.running].map((child) => child.finished));
     }
     fs.rmSync(this.dir, { recursive: true, force: true });
   }
-}
-
-/** Processes whose network namespace is the given one, as its link in /proc reads. */
-function processesIn(namespace: string): number[] {
-  return fs.readdirSync("/proc").flatMap((name) => {
-    try {
-      return fs.readlinkSync(`/proc/${name}/ns/net`) === namespace ? [Number(name)] : [];
-    } catch {
-      return []; // no process, or one that ended meanwhile
-    }
-  });
 }

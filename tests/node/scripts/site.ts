@@ -33,6 +33,8 @@ const RENDER: RenderArgs = {
   geoip: false,
 };
 
+type Mounts = Container["mounts"];
+
 export class Site {
   readonly sandbox = new Sandbox();
   database?: Running;
@@ -242,13 +244,16 @@ export class Site {
     SITE_HOST: HOST,
     STATE_URL: "http://matomo-state:8081",
   };
-  fetchState(env: Record<string, string> = {}): Promise<Result> {
-    const command = ["bash", "/opt/matomo/scripts/fetch-state.sh"];
-    return this.sandbox.run(this.mariadb(command, { ...this.backupEnv, ...env }));
+  private backupContainer(script: string, env: Record<string, string>, mounts: Mounts): Container {
+    const command = ["bash", `/opt/matomo/scripts/${script}`];
+    const container = this.mariadb(command, { ...this.backupEnv, ...env });
+    return { ...container, mounts: { ...container.mounts, ...mounts } };
   }
-  spawnBackup(env: Record<string, string> = {}): Running {
-    const command = ["bash", "/opt/matomo/scripts/backup.sh"];
-    return this.sandbox.spawn(this.mariadb(command, { ...this.backupEnv, ...env }));
+  fetchState(env: Record<string, string> = {}, mounts: Mounts = {}): Promise<Result> {
+    return this.sandbox.run(this.backupContainer("fetch-state.sh", env, mounts));
+  }
+  spawnBackup(env: Record<string, string> = {}, mounts: Mounts = {}): Running {
+    return this.sandbox.spawn(this.backupContainer("backup.sh", env, mounts));
   }
   private give(volume: "backup", user: number): void {
     spawnSync("chown", ["-R", `${user}:${user}`, this.directories[volume]]);
@@ -274,6 +279,17 @@ export class Site {
   /** What looks like a backup. */
   backups(): string[] {
     return fs.readdirSync(this.directories.backup).filter((name) => !name.startsWith("."));
+  }
+
+  /** Processes of the sandbox whose environment (or command line) holds a text. */
+  pidsWith(text: string, file: "environ" | "cmdline" = "environ"): number[] {
+    return this.sandbox.processes().filter((pid) => {
+      try {
+        return fs.readFileSync(`/proc/${pid}/${file}`, "latin1").includes(text);
+      } catch {
+        return false; // it ended meanwhile
+      }
+    });
   }
 
   dispose(): Promise<void> {
