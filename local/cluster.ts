@@ -8,10 +8,10 @@ import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { execa } from "execa";
 import * as lockfile from "proper-lockfile";
-import { stringify } from "yaml";
 import { apiServerPort, isReady } from "./api-server";
 import { customResources, etcd, kubernetes, kwok } from "./artefacts";
 import * as controlPlane from "./control-plane";
+import { startControllers } from "./controllers";
 import {
   awaitDaemon,
   daemonNames,
@@ -99,7 +99,7 @@ export async function startCluster(
       // A kwok that ended still holds its nodes' leases, and a new one would wait for their expiry.
       await cluster.kubectl(["delete", "lease", "--all", "--namespace=kube-node-lease"]);
     }
-    await startComponents(folder, port, kubernetesFolder, node ? undefined : kwokFolder);
+    await startControllers(folder, port, kubernetesFolder, node ? undefined : kwokFolder);
     await applyBase(cluster, definitions, !node);
     await node?.start(cluster, port);
     return { ...cluster, cloudUrl: await cloudUrl(folder) };
@@ -116,13 +116,13 @@ export async function openCluster(
   const folder = clusterFolder(stateFolder);
   const kubeconfig = path.join(stateFolder, "kubeconfig");
   const kubectl = path.join(await ensureArtefact(kubernetes, options), "kubectl");
+  // The user's kubeconfig names other clusters, and the user's cache is none of this cluster's.
+  const env = { KUBECONFIG: kubeconfig, KUBECACHEDIR: path.join(folder, "kubectl-cache") };
   return {
     kubeconfig,
     folder,
     cloudUrl: await cloudUrl(folder),
-    kubectl: async (args, input) =>
-      // The environment could name another cluster; kubectl's caches go where the cluster's state is.
-      (await execa(kubectl, args, { input, env: { KUBECONFIG: kubeconfig } })).stdout,
+    kubectl: async (args, input) => (await execa(kubectl, args, { input, env })).stdout,
   };
 }
 
@@ -170,49 +170,6 @@ function clusterFolder(stateFolder: string): string {
 
 function lockCluster(folder: string): Promise<() => Promise<void>> {
   return lockfile.lock(folder, { retries: { forever: true, minTimeout: 100, maxTimeout: 500 } });
-}
-
-async function startComponents(
-  folder: string,
-  port: number,
-  kubernetesFolder: string,
-  kwokFolder: string | undefined,
-): Promise<void> {
-  for (const user of controlPlane.componentUsers) {
-    const file = path.join(folder, controlPlane.userFile(user));
-    controlPlane.writeKubeconfig(folder, user, port, file);
-  }
-  // Without a configuration of its own kwok would read the one in the user's home folder.
-  const config = { apiVersion: "config.kwok.x-k8s.io/v1alpha1", kind: "KwokConfiguration" };
-  await fs.writeFile(path.join(folder, "kwok.yaml"), stringify(config));
-  const daemons = controlPlane.controllerDaemons(kubernetesFolder, kwokFolder);
-  daemons.forEach((daemon) => startDaemon(folder, daemon));
-  await startCloud(folder);
-}
-
-/** The stand-in for DigitalOcean's cloud and its controllers: volumes, load balancers. */
-async function startCloud(folder: string): Promise<void> {
-  const program = path.join(checkout, "local", "standins", "cloud.ts");
-  const address = path.join(folder, "cloud.json");
-  if (!existsSync(program) || daemonPid(folder, "cloud") !== undefined) {
-    return;
-  }
-  await fs.rm(address, { force: true });
-  const kubeconfig = path.join(folder, controlPlane.userFile("cloud-stand-in"));
-  startDaemon(folder, {
-    name: "cloud",
-    command: process.execPath,
-    args: [
-      "--import",
-      require.resolve("tsx"),
-      program,
-      "--kubeconfig",
-      kubeconfig,
-      "--state-dir",
-      folder,
-    ],
-  });
-  await awaitDaemon(folder, "cloud", async () => existsSync(address));
 }
 
 /** Brings the objects of a new cluster, once per set of objects. */

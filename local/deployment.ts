@@ -2,9 +2,10 @@
  * What `npm start` deploys to: the embedded cluster, or a context of a person's own kubeconfig. Each
  * has a state of its own, so that one deployment is never taken for the other.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
+import { parse } from "yaml";
 import type { Engine, PulumiResult } from "./engine";
 import { openEngine } from "./engine";
 import { UserError } from "./errors";
@@ -23,7 +24,7 @@ export interface Deployment {
 export async function openDeployment(context: string | undefined): Promise<Deployment> {
   const embedded = context === undefined;
   const stateFolder = embedded ? defaultStateFolder : contextStateFolder(context);
-  const kubeconfig = embedded ? path.join(stateFolder, "kubeconfig") : ownKubeconfig();
+  const kubeconfig = embedded ? path.join(stateFolder, "kubeconfig") : ownKubeconfig(context);
   const engine = await openEngine(stateFolder, { kubeconfig });
   const config = embedded ? {} : { "matomo:cluster": { context, kubeconfig } };
   return {
@@ -40,12 +41,19 @@ export async function openDeployment(context: string | undefined): Promise<Deplo
   };
 }
 
-/** Where kubectl would look for contexts. */
-export function ownKubeconfig(env: NodeJS.ProcessEnv = process.env): string {
+/** The file in which kubectl would look for a context, which has to have it. */
+export function ownKubeconfig(context: string, env: NodeJS.ProcessEnv = process.env): string {
   const file = env.KUBECONFIG || path.join(os.homedir(), ".kube", "config");
   if (!existsSync(file)) {
     throw new UserError(
       `--context: found no kubeconfig at ${file}; set KUBECONFIG to one file that has the context`,
+    );
+  }
+  const contexts: { name: string }[] = parse(readFileSync(file, "utf8"))?.contexts ?? [];
+  const names = contexts.map(({ name }) => name);
+  if (!names.includes(context)) {
+    throw new UserError(
+      `--context: found "${context}"; allowed: a context of ${file}: ${names.join(", ") || "it has none"}`,
     );
   }
   return path.resolve(file);

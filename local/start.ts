@@ -33,7 +33,8 @@ runCommand(async () => {
 async function start(context: string | undefined): Promise<void> {
   const started = Date.now();
   if (context !== undefined) {
-    ownKubeconfig();
+    // Before anything is built for a name that was mistyped.
+    ownKubeconfig(context);
   }
   await prepare(context === undefined);
   const deployment = await openDeployment(context);

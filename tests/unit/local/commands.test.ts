@@ -1,5 +1,7 @@
 /** The small parts of npm start and its companions. */
 import * as assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as os from "node:os";
 import * as path from "node:path";
 import { ExecaError } from "execa";
 import { ownKubeconfig } from "../../../local/deployment";
@@ -32,11 +34,24 @@ describe("local commands", () => {
     assert.equal(env.GOPROXY, "https://proxy.example");
   });
 
-  it("say where a kubeconfig was looked for", () => {
-    assert.throws(() => ownKubeconfig({ KUBECONFIG: "/nowhere/config" }), {
-      message: /^--context: found no kubeconfig at \/nowhere\/config; set KUBECONFIG to one file/,
-    });
-    assert.equal(ownKubeconfig({ KUBECONFIG: "package.json" }), path.resolve("package.json"));
+  it("say where a kubeconfig was looked for, and which contexts it has", () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "kubeconfig-"));
+    try {
+      const file = path.join(folder, "config");
+      const env = { KUBECONFIG: file };
+      assert.throws(() => ownKubeconfig("a", env), {
+        message: `--context: found no kubeconfig at ${file}; set KUBECONFIG to one file that has the context`,
+      });
+      fs.writeFileSync(file, "contexts: [{ name: a }, { name: b }]");
+      assert.equal(ownKubeconfig("a", env), file);
+      assert.throws(() => ownKubeconfig("c", env), {
+        message: `--context: found "c"; allowed: a context of ${file}: a, b`,
+      });
+      fs.writeFileSync(file, "");
+      assert.throws(() => ownKubeconfig("c", env), /allowed: a context of .*: it has none$/);
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
   });
 
   it("show every line on a terminal and only prose elsewhere", () => {
