@@ -29,16 +29,32 @@ export async function openDeployment(context: string | undefined): Promise<Deplo
   const config = embedded ? {} : { "matomo:cluster": { context, kubeconfig } };
   return {
     pulumi: (stack, args) =>
-      engine.pulumi(args, {
-        stack,
-        // Only this stack follows the option; the others are bound to their clusters.
-        config: stack === "local" ? config : {},
-        process: { stdio: "inherit" },
-      }),
+      leaveInterruptToChild(() =>
+        engine.pulumi(args, {
+          stack,
+          // Only this stack follows the option; the others are bound to their clusters.
+          config: stack === "local" ? config : {},
+          process: { stdio: "inherit" },
+        }),
+      ),
     engine,
     kubeconfig,
     context: context ?? localContext,
   };
+}
+
+/**
+ * Lets Ctrl-C reach the engine alone, which ends what it is doing and gives up its lock on the stack.
+ * Ended with its parent it would leave both.
+ */
+async function leaveInterruptToChild<T>(work: () => Promise<T>): Promise<T> {
+  const ignore = () => undefined;
+  process.on("SIGINT", ignore);
+  try {
+    return await work();
+  } finally {
+    process.off("SIGINT", ignore);
+  }
 }
 
 /** The file in which kubectl would look for a context, which has to have it. */

@@ -25,6 +25,9 @@ function run(command, args) {
   }
 }
 
+// Ctrl-C reaches the command that runs, which ends in order; this waits for it.
+process.on("SIGINT", () => undefined);
+
 const lockfile = `${checkout}package-lock.json`;
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {

@@ -3,12 +3,13 @@
  * started if they do not run, and the stack `local` is deployed; what is there already stays.
  */
 import { Command } from "commander";
+import { ExecaError } from "execa";
 import { Listr, PRESET_TIMER, type ListrTask } from "listr2";
 import * as artefacts from "./artefacts";
 import { startCluster } from "./cluster";
 import { openDeployment, ownKubeconfig } from "./deployment";
 import { installedPulumi } from "./engine-path";
-import { runCommand } from "./errors";
+import { runCommand, UserError } from "./errors";
 import { defaultStateFolder } from "./paths";
 import { elapsedReport } from "./progress";
 import { ensureArtefact, isBuilt } from "./toolchain";
@@ -39,7 +40,16 @@ async function start(context: string | undefined): Promise<void> {
   await prepare(context === undefined);
   const deployment = await openDeployment(context);
   // The preview within `up` would run the whole program a second time.
-  await deployment.pulumi("local", ["up", "--yes", "--skip-preview"]);
+  await deployment.pulumi("local", ["up", "--yes", "--skip-preview"]).catch((error: unknown) => {
+    const option = context === undefined ? "" : ` --context ${context}`;
+    throw error instanceof ExecaError
+      ? new UserError(
+          "The deployment failed, for the reason above; npm start goes on from there. " +
+            "After a run that was killed, first give up its lock: " +
+            `npm run local -- pulumi${option} cancel --yes`,
+        )
+      : error;
+  });
   console.log(nextSteps(context, Math.round((Date.now() - started) / 1000)));
 }
 
