@@ -72,8 +72,11 @@ move_old_core_plugins
 
 # The emptyDir outlives a restarted sandbox of the same pod, so it is emptied first.
 find "$site" -mindepth 1 -delete
-cp -R --preserve=mode,timestamps "$code/." "$site/"
-chmod -R u+w "$site"
+# Not the folder itself, which is kubelet's: this user may not set its times and mode.
+shopt -s dotglob
+cp -R --preserve=mode,timestamps "$code"/* "$site/"
+chmod -R u+w "$site"/*
+shopt -u dotglob
 
 # misc/user is state. What the image ships there (index.html, .htaccess) belongs to Matomo's
 # manifest and is put beside the users' files without replacing one.
