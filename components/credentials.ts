@@ -14,6 +14,7 @@ import { RandomPassword, type RandomPasswordArgs } from "@pulumi/random/randomPa
 import { NAMES, objectMeta } from "./labels";
 
 export interface CredentialsArgs {
+  passwords: Passwords;
   /** Login of the administrator. */
   username: string;
   /** The administrator's address. */
@@ -29,28 +30,21 @@ export interface MountedSecret {
   data: pulumi.Output<Record<string, string>>;
 }
 
-export class Credentials extends pulumi.ComponentResource {
-  /** Keys matomo-username, matomo-password, matomo-email, archive-token. */
-  readonly site: MountedSecret;
-  /** Keys mariadb-username, mariadb-password, mariadb-root-password. */
-  readonly database: MountedSecret;
-  /** Key state-token. */
-  readonly backup: MountedSecret;
+/** Every password and token, in the state alone. Made before anything else, once. */
+export class Passwords extends pulumi.ComponentResource {
+  readonly admin: pulumi.Output<string>;
+  readonly archiveToken: pulumi.Output<string>;
+  readonly database: pulumi.Output<string>;
+  readonly databaseRoot: pulumi.Output<string>;
+  readonly stateToken: pulumi.Output<string>;
 
-  constructor(name: string, args: CredentialsArgs, opts: pulumi.ComponentResourceOptions) {
-    super("matomo:index:Credentials", name, {}, opts);
-    this.site = this.secret("site", NAMES.web, {
-      "matomo-username": args.username,
-      "matomo-password": this.password("admin-password"),
-      "matomo-email": args.email,
-      "archive-token": this.token("archive-token"),
-    });
-    this.database = this.secret("database", NAMES.database, {
-      "mariadb-username": DATABASE_USER,
-      "mariadb-password": this.password("database-password"),
-      "mariadb-root-password": this.password("database-root-password"),
-    });
-    this.backup = this.secret("backup", NAMES.backup, { "state-token": this.token("state-token") });
+  constructor(name: string, opts: pulumi.ComponentResourceOptions) {
+    super("matomo:index:Passwords", name, {}, opts);
+    this.admin = this.password("admin-password");
+    this.archiveToken = this.token("archive-token");
+    this.database = this.password("database-password");
+    this.databaseRoot = this.password("database-root-password");
+    this.stateToken = this.token("state-token");
     this.registerOutputs({});
   }
 
@@ -72,6 +66,32 @@ export class Credentials extends pulumi.ComponentResource {
     // Every argument forces a replacement: what was made or adopted once is never judged again.
     const ignoreChanges = ["length", "special", "upper", "lower", "numeric", "overrideSpecial"];
     return new RandomPassword(name, args, { parent: this, protect: true, ignoreChanges }).result;
+  }
+}
+
+export class Credentials extends pulumi.ComponentResource {
+  /** Keys matomo-username, matomo-password, matomo-email, archive-token. */
+  readonly site: MountedSecret;
+  /** Keys mariadb-username, mariadb-password, mariadb-root-password. */
+  readonly database: MountedSecret;
+  /** Key state-token. */
+  readonly backup: MountedSecret;
+
+  constructor(name: string, args: CredentialsArgs, opts: pulumi.ComponentResourceOptions) {
+    super("matomo:index:Credentials", name, {}, opts);
+    this.site = this.secret("site", NAMES.web, {
+      "matomo-username": args.username,
+      "matomo-password": args.passwords.admin,
+      "matomo-email": args.email,
+      "archive-token": args.passwords.archiveToken,
+    });
+    this.database = this.secret("database", NAMES.database, {
+      "mariadb-username": DATABASE_USER,
+      "mariadb-password": args.passwords.database,
+      "mariadb-root-password": args.passwords.databaseRoot,
+    });
+    this.backup = this.secret("backup", NAMES.backup, { "state-token": args.passwords.stateToken });
+    this.registerOutputs({});
   }
 
   private secret(

@@ -6,29 +6,19 @@
  * made, a volume that would have to shrink and a version older than the running one end it before
  * anything is touched.
  */
-import * as http from "node:http";
-import * as https from "node:https";
-import * as path from "node:path";
 import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
+import * as pulumi from "@pulumi/pulumi";
+import { Refusal } from "./failure";
 import { type Component, NAMES, NAMESPACE } from "./labels";
+import { get, type KubernetesObject, list, METADATA_ONLY } from "./listing";
+import { IDENTITY_ANNOTATION, MANAGER_PREFIX } from "./ownership";
 import { mebibytes, parseMebibytes } from "./quantity";
 import { type Settings, SettingsError } from "./settings";
+import { persistentVolumeName } from "./storage";
 import { compareVersions, imageVersion } from "./versions";
 
-/** Managers that the Kubernetes provider applies with begin like this. */
-const OUR_MANAGER = "pulumi-kubernetes";
-/** An unreachable cluster is an error within this time, in milliseconds. */
-const TIMEOUT_MS = 15_000;
-
-interface KubernetesObject {
-  metadata: {
-    name: string;
-    labels?: Record<string, string>;
-    managedFields?: { manager?: string }[];
-  };
-}
 interface Claim extends KubernetesObject {
-  spec: { resources?: { requests?: { storage?: string } } };
+  spec: { volumeName?: string; resources?: { requests?: { storage?: string } } };
 }
 interface Pod extends KubernetesObject {
   spec: { containers: { image: string }[] };
@@ -39,55 +29,28 @@ interface Pod extends KubernetesObject {
 export interface Live {
   /** Objects of the contract that no Pulumi program made, as `Kind/name`. */
   foreign: string[];
+  /** State that the namespace belongs to, see ownership.ts. */
+  identity?: string;
   /** Requested size by claim name. */
   claims: Record<string, string>;
+  /** PersistentVolume by name of the claim that is bound to it. */
+  volumes: Record<string, string>;
   /** Version of the ready pod, by program. */
   running: { matomo?: string; mariadb?: string };
 }
 
-/** The list without specs and data: no Secret's value is read only to learn its name. */
-const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
-
-/** Lists objects of the namespace; an absent namespace or kind is an empty list. */
-async function list<T extends KubernetesObject>(
-  kubeConfig: KubeConfig,
-  collection: string,
-  accept = "application/json",
-): Promise<T[]> {
-  const [base, plural] = [path.dirname(collection), path.basename(collection)];
-  const server = kubeConfig.getCurrentCluster()!.server;
-  const url = new URL(`${base}/namespaces/${NAMESPACE}/${plural}`, server);
-  const options: https.RequestOptions = { timeout: TIMEOUT_MS };
-  await kubeConfig.applyToHTTPSOptions(options);
-  options.headers = { ...options.headers, accept };
-  const { status, body } = await read(url, options);
-  if (status === 404) return [];
-  if (status !== 200) {
-    throw new Error(`the cluster at ${url.origin} answered ${status} to a read of ${url.pathname}`);
-  }
-  // An empty list of metadata has `items: null`.
-  return (JSON.parse(body) as { items: T[] | null }).items ?? [];
-}
-
-function read(url: URL, options: https.RequestOptions): Promise<{ status?: number; body: string }> {
-  const client = url.protocol === "https:" ? https : http;
-  return new Promise((resolve, reject) => {
-    const request = client.get(url, options, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("end", () => {
-        resolve({ status: response.statusCode, body: Buffer.concat(chunks).toString() });
-      });
-    });
-    request.on("timeout", () => request.destroy(new Error(`no answer in ${TIMEOUT_MS / 1000} s`)));
-    request.on("error", ({ message }) => {
-      reject(new Error(`the cluster at ${url.origin} cannot be reached: ${message}`));
-    });
-  });
-}
-
 /** Objects that hold data or that a takeover would change, by the collection they are listed in. */
 const CONTRACT: { kind: string; collection: string; names: string[] }[] = [
+  {
+    kind: "PersistentVolumeClaim",
+    collection: "/api/v1/persistentvolumeclaims",
+    names: [NAMES.dataClaim, NAMES.databaseClaim, NAMES.backupClaim],
+  },
+  {
+    kind: "Secret",
+    collection: "/api/v1/secrets",
+    names: [NAMES.web, NAMES.database, NAMES.backup],
+  },
   { kind: "Deployment", collection: "/apis/apps/v1/deployments", names: [NAMES.web] },
   { kind: "StatefulSet", collection: "/apis/apps/v1/statefulsets", names: [NAMES.database] },
   { kind: "Service", collection: "/api/v1/services", names: [NAMES.web, NAMES.database] },
@@ -97,13 +60,7 @@ const CONTRACT: { kind: string; collection: string; names: string[] }[] = [
 
 function isForeign({ metadata }: KubernetesObject): boolean {
   const managers = (metadata.managedFields ?? []).map(({ manager }) => manager ?? "");
-  return !managers.some((manager) => manager.startsWith(OUR_MANAGER));
-}
-
-function foreignAmong(kind: string, objects: KubernetesObject[], names: string[]): string[] {
-  return objects
-    .filter((object) => names.includes(object.metadata.name) && isForeign(object))
-    .map(({ metadata }) => `${kind}/${metadata.name}`);
+  return !managers.some((manager) => manager.startsWith(MANAGER_PREFIX));
 }
 
 /** Version of the component's pod that is ready: a pod that never came up has upgraded nothing. */
@@ -118,27 +75,40 @@ function runningVersion(pods: Pod[], component: Component): string | undefined {
 
 /**
  * Reads the live namespace.
- * @throws Error when the cluster cannot be reached or refuses the read
+ * @throws Refusal when the cluster cannot be reached or refuses the read
  */
 export async function survey(kubeConfig: KubeConfig): Promise<Live> {
-  const [pods, claims, secrets, ...others] = await Promise.all([
+  const [namespace, pods, claims, ...others] = await Promise.all([
+    get(kubeConfig, `/api/v1/namespaces/${NAMESPACE}`),
     list<Pod>(kubeConfig, "/api/v1/pods"),
     list<Claim>(kubeConfig, "/api/v1/persistentvolumeclaims"),
-    list(kubeConfig, "/api/v1/secrets", METADATA_ONLY),
     ...CONTRACT.map(({ collection }) => list(kubeConfig, collection, METADATA_ONLY)),
   ]);
-  const claimNames = [NAMES.dataClaim, NAMES.databaseClaim, NAMES.backupClaim];
   return {
-    foreign: [
-      ...CONTRACT.flatMap(({ kind, names }, i) => foreignAmong(kind, others[i], names)),
-      ...foreignAmong("Secret", secrets, [NAMES.web, NAMES.database]),
-      ...foreignAmong("PersistentVolumeClaim", claims, claimNames),
-    ],
+    identity: namespace?.metadata.annotations?.[IDENTITY_ANNOTATION],
+    foreign: CONTRACT.flatMap(({ kind, names }, i) =>
+      others[i]
+        .filter((object) => names.includes(object.metadata.name) && isForeign(object))
+        .map(({ metadata }) => `${kind}/${metadata.name}`),
+    ),
     claims: Object.fromEntries(
       claims.map(({ metadata, spec }) => [metadata.name, spec.resources?.requests?.storage ?? ""]),
     ),
+    volumes: Object.fromEntries(
+      claims.map(({ metadata, spec }) => [metadata.name, spec.volumeName ?? ""]),
+    ),
     running: { matomo: runningVersion(pods, "web"), mariadb: runningVersion(pods, "mariadb") },
   };
+}
+
+/** The mode in which the live claims got their volumes; undefined before they are bound. */
+function liveStorageMode({ volumes }: Live): Settings["storage"]["mode"] | undefined {
+  const claims = [NAMES.dataClaim, NAMES.databaseClaim, NAMES.backupClaim];
+  const bound = claims.filter((claim) => volumes[claim]);
+  if (!bound.length) return undefined;
+  return bound.some((claim) => volumes[claim] === persistentVolumeName(claim))
+    ? "volumes"
+    : "dynamic";
 }
 
 /**
@@ -161,6 +131,13 @@ export function conflictsWithLive(settings: Settings, live: Live): string[] {
       );
     }
   }
+  const mode = liveStorageMode(live);
+  if (mode && mode !== settings.storage.mode) {
+    problems.push(
+      `matomo:storage.mode: found "${settings.storage.mode}"; allowed: "${mode}", as the live ` +
+        "claims were made: another volume would be an empty one",
+    );
+  }
   for (const program of ["matomo", "mariadb"] as const) {
     const running = live.running[program];
     const wanted = settings[program].version;
@@ -176,14 +153,14 @@ export function conflictsWithLive(settings: Settings, live: Live): string[] {
 
 /**
  * Ends the program before anything is touched when the live cluster does not allow the deployment.
- * @throws Error when the namespace holds objects that no Pulumi program made, SettingsError when
+ * @throws Refusal when the namespace holds objects that no Pulumi program made, SettingsError when
  *   the settings contradict what lives there
  */
 export function assertDeployable(settings: Settings, live: Live): void {
   if (live.foreign.length) {
-    throw new Error(
+    throw new Refusal(
       `namespace ${NAMESPACE} holds a site that this stack did not make (${live.foreign.join(", ")}); ` +
-        "nothing was touched. Take it over with: npm run fleet -- adopt STACK",
+        `nothing was touched. Take it over with: npm run fleet -- adopt ${pulumi.getStack()}`,
     );
   }
   const problems = conflictsWithLive(settings, live);

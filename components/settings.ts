@@ -7,13 +7,14 @@
  */
 import { z } from "zod";
 import { databaseCapacity, webCapacity } from "./capacity";
+import { Refusal } from "./failure";
 import { mebibytes } from "./quantity";
 import { type ClusterSettings, type Settings, settingsSchema } from "./settings-schema";
 
 export type { ClusterSettings, Settings };
 
 /** All faults of a stack's configuration at once; `problems` has one line for each. */
-export class SettingsError extends Error {
+export class SettingsError extends Refusal {
   constructor(readonly problems: string[]) {
     super(
       `the stack's settings have ${problems.length} ${problems.length === 1 ? "fault" : "faults"}, ` +

@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { Archive } from "./archive";
 import { Backup } from "./backup";
 import { databaseCapacity, OPCACHE_MIB, webCapacity } from "./capacity";
-import { Credentials } from "./credentials";
+import { Credentials, Passwords } from "./credentials";
 import { Database, DATABASE_NAME, DATABASE_PORT } from "./database";
 import { Disruption } from "./disruption";
 import { Edge } from "./edge";
@@ -31,6 +31,8 @@ export interface MatomoSiteArgs {
   settings: Settings;
   /** DigitalOcean region of the cluster; needed with `storage.mode: volumes`. */
   region?: string;
+  /** What the live namespace says whose it is; undefined when there is none. */
+  liveIdentity?: string;
 }
 
 /** What a person wants to know after an `up`. No secret is among them. */
@@ -60,10 +62,15 @@ export class MatomoSite extends pulumi.ComponentResource {
       database: fitting(databaseCapacity(mebibytes(mariadb.memory), matomo.workers)),
     };
 
-    const namespace = new SiteNamespace("namespace", { parent: this });
+    const passwords = new Passwords("passwords", { parent: this });
+    const namespace = new SiteNamespace(
+      "namespace",
+      { passwords, liveIdentity: args.liveIdentity },
+      { parent: this },
+    );
     const inNamespace = { parent: this, dependsOn: [namespace.resource] };
     const { username, email } = settings;
-    const credentials = new Credentials("credentials", { username, email }, inNamespace);
+    const credentials = new Credentials("credentials", { passwords, username, email }, inNamespace);
     const volumes = new Storage("storage", { ...storage, region }, inNamespace);
     const { controllerNamespace } = edge;
     const ciliumGateway = edge.kind === "gateway" && edgeClass(settings) === "cilium";

@@ -47,6 +47,7 @@ function outputsOf(type: string, name: string, inputs: Record<string, unknown>) 
   if (type === "random:index/randomPassword:RandomPassword") {
     return { ...inputs, result: `<${name}>` };
   }
+  if (type === "random:index/randomId:RandomId") return { ...inputs, hex: `<${name}>` };
   return inputs;
 }
 

@@ -182,12 +182,27 @@ export function stepsOf(json: string): Step[] {
 
 /** `Kind/name` of each object, sorted. */
 export function titles(objects: Live[]): string[] {
-  return objects.map(({ kind, metadata }) => `${kind}/${metadata!.name}`).sort();
+  return objects.map(title).sort();
 }
 
-/** What tells that an object was left alone, or at least is still the same one. */
-export function identities(objects: Live[], by: "uid" | "resourceVersion") {
-  return Object.fromEntries(
-    objects.map(({ kind, metadata }) => [`${kind}/${metadata!.name}`, metadata![by]]),
-  );
+function title({ kind, metadata }: Live): string {
+  return `${kind}/${metadata!.name}`;
+}
+
+/** The UID of each object: whether it is still the same one. */
+export function uids(objects: Live[]): Record<string, string> {
+  return Object.fromEntries(objects.map((object) => [title(object), object.metadata!.uid!]));
+}
+
+/** Each object as it was asked for, who did so included; its status is the controllers'. */
+export function wanted(objects: Live[]): Record<string, unknown> {
+  return Object.fromEntries(objects.map((object) => [title(object), withoutStatus(object)]));
+}
+
+function withoutStatus(object: Live): object {
+  const { resourceVersion, managedFields, ...metadata } = object.metadata!;
+  // A Secret, a ConfigMap and a role have no status that changes it.
+  const version = "status" in object ? undefined : resourceVersion;
+  const managers = managedFields?.filter(({ subresource }) => subresource !== "status");
+  return { ...object, status: undefined, metadata: { ...metadata, version, managers } };
 }

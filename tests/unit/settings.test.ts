@@ -256,9 +256,12 @@ const ROWS: Row[] = [
   ],
 ];
 
+const EMPTY: Live = { foreign: [], claims: {}, volumes: {}, running: {} };
+
 const LIVE: Live = {
   foreign: [],
   claims: { matomo: "10Gi", "data-matomo-mariadb-0": "8Gi", "matomo-backup": "20Gi" },
+  volumes: { matomo: "pvc-1", "data-matomo-mariadb-0": "pvc-2", "matomo-backup": "pvc-3" },
   running: { matomo: "5.5.1", mariadb: "12.0.2" },
 };
 
@@ -283,6 +286,11 @@ const LIVE_ROWS: Row[] = [
     "older Matomo",
     at("matomo", { version: "5.4.9" }),
     /matomo\.version: found "5\.4\.9"; allowed: 5\.5\.1 or newer/,
+  ],
+  [
+    "volumes of Pulumi's own under claims that have theirs",
+    at("storage", { mode: "volumes" }),
+    /storage\.mode: found "volumes"; allowed: "dynamic", as the live claims were made/,
   ],
   [
     "older MariaDB",
@@ -325,7 +333,7 @@ describe("settings that contradict the live cluster", () => {
   it("nothing when they agree, and nothing on an empty cluster", () => {
     const settings = parseSettings(MINIMAL);
     assert.deepEqual(conflictsWithLive(settings, LIVE), []);
-    assert.deepEqual(conflictsWithLive(settings, { foreign: [], claims: {}, running: {} }), []);
+    assert.deepEqual(conflictsWithLive(settings, EMPTY), []);
   });
 });
 

@@ -1,0 +1,82 @@
+/**
+ * Reads of the live namespace before a deployment, over the one connection that the stack's settings
+ * name. Node's own HTTP client: a full Kubernetes client costs every preview most of a second.
+ */
+import * as http from "node:http";
+import * as https from "node:https";
+import * as path from "node:path";
+import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
+import { Refusal } from "./failure";
+import { NAMESPACE } from "./labels";
+
+/** An unreachable cluster is an error within this time, in milliseconds. */
+const TIMEOUT_MS = 15_000;
+
+/** What every object has; with METADATA_ONLY a listed one has nothing else. */
+export interface KubernetesObject {
+  metadata: {
+    name: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+    managedFields?: { manager?: string }[];
+  };
+}
+
+/** The list without specs and data: no Secret's value is read only to learn its name. */
+export const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
+
+/**
+ * Lists objects of the namespace; an absent namespace or kind is an empty list.
+ * @throws Refusal when the cluster cannot be reached or refuses the read
+ */
+export async function list<T extends KubernetesObject>(
+  kubeConfig: KubeConfig,
+  collection: string,
+  accept?: string,
+): Promise<T[]> {
+  const [base, plural] = [path.dirname(collection), path.basename(collection)];
+  const where = `${base}/namespaces/${NAMESPACE}/${plural}`;
+  const found = await get<{ items: T[] | null }>(kubeConfig, where, accept);
+  // An empty list of metadata has `items: null`.
+  return found?.items ?? [];
+}
+
+/**
+ * Reads what is at a path of the API server; undefined when there is nothing.
+ * @throws Refusal when the cluster cannot be reached or refuses the read
+ */
+export async function get<T = KubernetesObject>(
+  kubeConfig: KubeConfig,
+  where: string,
+  accept = "application/json",
+): Promise<T | undefined> {
+  const url = new URL(where, kubeConfig.getCurrentCluster()!.server);
+  const options: https.RequestOptions = { timeout: TIMEOUT_MS };
+  await kubeConfig.applyToHTTPSOptions(options);
+  options.headers = { ...options.headers, accept };
+  const { status, body } = await read(url, options);
+  if (status === 404) return undefined;
+  if (status !== 200) {
+    throw new Refusal(
+      `the cluster at ${url.origin} answered ${status} to a read of ${url.pathname}`,
+    );
+  }
+  return JSON.parse(body) as T;
+}
+
+function read(url: URL, options: https.RequestOptions): Promise<{ status?: number; body: string }> {
+  const client = url.protocol === "https:" ? https : http;
+  return new Promise((resolve, reject) => {
+    const request = client.get(url, options, (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("end", () => {
+        resolve({ status: response.statusCode, body: Buffer.concat(chunks).toString() });
+      });
+    });
+    request.on("timeout", () => request.destroy(new Error(`no answer in ${TIMEOUT_MS / 1000} s`)));
+    request.on("error", ({ message }) => {
+      reject(new Refusal(`the cluster at ${url.origin} cannot be reached: ${message}`));
+    });
+  });
+}
