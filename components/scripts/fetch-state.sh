@@ -13,6 +13,7 @@ umask 027
 
 : "${STATE_URL:?}" "${HOSTNAME:?}"
 wait_seconds=${WAIT_SECONDS:-300}
+STATE_URL=${STATE_URL%/}
 work=/backup/.work/$HOSTNAME
 
 fail() {

@@ -66,7 +66,11 @@ function lock(PDO $database, int $waitSeconds): void
     if ((int) $got !== 1) {
         throw new InstallError("another pod has been installing this site for $waitSeconds s");
     }
-    $GLOBALS['lockHolder'] = $database;
+}
+
+function unlock(PDO $database): void
+{
+    $database->query("DO RELEASE_LOCK('matomo_install')");
 }
 
 function installedVersion(PDO $database, string $prefix): InstalledSite

@@ -99,7 +99,7 @@ function main(array $arguments): void
         }
         update($found->version, $code);
         // The update changed what this process has read; a new one goes on from the top.
-        $database = null;
+        unlock($database);
         exit(proc_close(proc_open([PHP_BINARY, __FILE__, 'updated'], [STDIN, STDOUT, STDERR], $pipes)));
     }
     Piwik\Plugin\Manager::getInstance()->loadActivatedPlugins();
