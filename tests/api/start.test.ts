@@ -42,10 +42,11 @@ describe("npm start", () => {
     fs.rmSync(folder, { recursive: true });
   });
 
+  const env = () => ({ PATH: `${folder}/bin:${process.env.PATH}`, CI: "true" });
+
   const run = async (script: string, ...args: string[]) => {
     const node = script.endsWith(".ts") ? ["--import", "tsx"] : [];
-    const env = { PATH: `${folder}/bin:${process.env.PATH}`, CI: "true" };
-    const options = { cwd: copy, env, all: true, reject: false } as const;
+    const options = { cwd: copy, env: env(), all: true, reject: false } as const;
     const { all, exitCode, durationMs } = await execa("node", [...node, script, ...args], options);
     assert.equal(exitCode, 0, all);
     return { text: all, seconds: durationMs / 1000 };
@@ -64,6 +65,25 @@ describe("npm start", () => {
         }
       })
       .filter((command) => command.includes(copy));
+
+  it("gives up its lock on the stack when it is interrupted", async () => {
+    const options = { cwd: copy, env: env(), all: true, reject: false, detached: true } as const;
+    const start = execa("node", ["local/start.mjs"], options);
+    start.all.on("data", (data) => {
+      if (String(data).includes("Namespace namespace created")) {
+        // What a terminal does at Ctrl-C: to the whole group.
+        process.kill(-start.pid!, "SIGINT");
+      }
+    });
+    const { exitCode, all } = await start;
+    assert.equal(exitCode, 1, all);
+    const locks = path.join(copy, ".local", "backend", ".pulumi", "locks");
+    const left = fs.readdirSync(locks, { recursive: true, withFileTypes: true });
+    assert.deepEqual(
+      left.filter((entry) => entry.isFile()),
+      [],
+    );
+  });
 
   it("installs, starts and deploys", async () => {
     const { text } = await run("local/start.mjs");
