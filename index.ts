@@ -12,7 +12,7 @@ export = (): Promise<pulumi.Inputs> =>
   reportingFailures(async () => {
     const settings = parseSettings(stackConfiguration());
     const cluster = await connect(settings.cluster);
-    const live = await survey(cluster.kubeConfig);
+    const live = await survey(cluster.kubeconfig);
     assertDeployable(settings, live);
     const site = new MatomoSite(
       "matomo",

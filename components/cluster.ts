@@ -8,10 +8,10 @@
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import { getKubernetesCluster } from "@pulumi/digitalocean/getKubernetesCluster";
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
+import { type Kubeconfig, readKubeconfig } from "./kubeconfig";
 import { type ClusterSettings, SettingsError } from "./settings";
 
 /** A cluster as the program sees it. */
@@ -19,50 +19,40 @@ export interface Cluster {
   /** The only Kubernetes provider of the program. */
   provider: Provider;
   /** The same cluster for reads before the deployment. */
-  kubeConfig: KubeConfig;
+  kubeconfig: Kubeconfig;
   /** DigitalOcean region, where the cluster is theirs: volumes must be in it. */
   region?: string;
 }
 
-/** Reads one context out of a kubeconfig file and drops all others. */
-export function contextOf(settings: { context: string; kubeconfig: string }): KubeConfig {
-  const file = settings.kubeconfig.replace(/^~(?=\/)/, os.homedir());
+/**
+ * Reads the context of the settings.
+ * @throws SettingsError when there is no such file, or no such context in it
+ */
+export function contextOf(settings: { context: string; kubeconfig: string }): Kubeconfig {
+  const file = path.resolve(settings.kubeconfig.replace(/^~(?=\/)/, os.homedir()));
   if (!fs.existsSync(file)) {
     throw new SettingsError([
       `matomo:cluster.kubeconfig: found "${settings.kubeconfig}"; allowed: a kubeconfig file that exists`,
     ]);
   }
-  const all = new KubeConfig();
-  all.loadFromFile(path.resolve(file));
-  const context = all.getContextObject(settings.context);
-  const cluster = context && all.getCluster(context.cluster);
-  const user = context && all.getUser(context.user);
-  if (!context || !cluster || !user) {
-    const known = all.getContexts().map(({ name }) => name);
+  try {
+    return readKubeconfig(fs.readFileSync(file, "utf8"), settings.context, path.dirname(file));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
     throw new SettingsError([
-      `matomo:cluster.context: found "${settings.context}"; ` +
-        `allowed: a context of ${settings.kubeconfig}: ${known.join(", ") || "it has none"}`,
+      `matomo:cluster.context: found "${settings.context}"; ${settings.kubeconfig}: ${reason}`,
     ]);
   }
-  const one = new KubeConfig();
-  one.loadFromOptions({
-    clusters: [cluster],
-    users: [user],
-    contexts: [context],
-    currentContext: context.name,
-  });
-  return one;
 }
 
 async function locate(settings: ClusterSettings) {
   if ("context" in settings) {
-    const kubeConfig = contextOf(settings);
-    return { kubeConfig, identifier: kubeConfig.getCurrentCluster()!.server, region: undefined };
+    const kubeconfig = contextOf(settings);
+    return { kubeconfig, identifier: kubeconfig.server, region: undefined };
   }
   const found = await getKubernetesCluster({ name: settings.doks });
-  const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromString(found.kubeConfigs[0].rawConfig);
-  return { kubeConfig, identifier: `doks:${found.id}`, region: found.region };
+  const kubeconfig = readKubeconfig(found.kubeConfigs[0].rawConfig);
+  return { kubeconfig, identifier: `doks:${found.id}`, region: found.region };
 }
 
 /**
@@ -71,9 +61,9 @@ async function locate(settings: ClusterSettings) {
  *   DigitalOcean knows no such cluster
  */
 export async function connect(settings: ClusterSettings): Promise<Cluster> {
-  const { kubeConfig, identifier, region } = await locate(settings);
+  const { kubeconfig, identifier, region } = await locate(settings);
   const provider = new Provider("cluster", {
-    kubeconfig: pulumi.secret(kubeConfig.exportConfig()),
+    kubeconfig: pulumi.secret(kubeconfig.text),
     // A renewed token must not look like another cluster, or every object would be replaced.
     clusterIdentifier: identifier,
     enableServerSideApply: true,
@@ -84,5 +74,5 @@ export async function connect(settings: ClusterSettings): Promise<Cluster> {
     // An expired token must not empty the state, whatever the environment asks for.
     deleteUnreachable: false,
   });
-  return { provider, kubeConfig, region };
+  return { provider, kubeconfig, region };
 }

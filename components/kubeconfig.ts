@@ -48,7 +48,7 @@ export interface Kubeconfig {
   server: string;
   /** The kubeconfig as text; it holds credentials. */
   text: string;
-  /** TLS and authentication of a request to the server. Runs the credential plugin, if it has one. */
+  /** TLS and authentication of a request to the server. Runs the credential plugin once, if it has one. */
   requestOptions(): RequestOptions;
 }
 
@@ -90,10 +90,11 @@ export function readKubeconfig(text: string, contextName?: string, folder = ".")
     contexts: [{ name, context }],
     "current-context": name,
   };
+  let options: RequestOptions | undefined;
   return {
     server: cluster.server,
     text: JSON.stringify(one),
-    requestOptions: () => requestOptions(cluster, user),
+    requestOptions: () => (options ??= requestOptions(cluster, user)),
   };
 }
 

@@ -5,8 +5,8 @@
 import * as http from "node:http";
 import * as https from "node:https";
 import * as path from "node:path";
-import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import { Refusal } from "./failure";
+import type { Kubeconfig } from "./kubeconfig";
 import { NAMESPACE } from "./labels";
 
 /** An unreachable cluster is an error within this time, in milliseconds. */
@@ -30,13 +30,13 @@ export const METADATA_ONLY = "application/json;as=PartialObjectMetadataList;v=v1
  * @throws Refusal when the cluster cannot be reached or refuses the read
  */
 export async function list<T extends KubernetesObject>(
-  kubeConfig: KubeConfig,
+  kubeconfig: Kubeconfig,
   collection: string,
   accept?: string,
 ): Promise<T[]> {
   const [base, plural] = [path.dirname(collection), path.basename(collection)];
   const where = `${base}/namespaces/${NAMESPACE}/${plural}`;
-  const found = await get<{ items: T[] | null }>(kubeConfig, where, accept);
+  const found = await get<{ items: T[] | null }>(kubeconfig, where, accept);
   // An empty list of metadata has `items: null`.
   return found?.items ?? [];
 }
@@ -46,15 +46,13 @@ export async function list<T extends KubernetesObject>(
  * @throws Refusal when the cluster cannot be reached or refuses the read
  */
 export async function get<T = KubernetesObject>(
-  kubeConfig: KubeConfig,
+  kubeconfig: Kubeconfig,
   where: string,
   accept = "application/json",
 ): Promise<T | undefined> {
-  const url = new URL(where, kubeConfig.getCurrentCluster()!.server);
-  const options: https.RequestOptions = { timeout: TIMEOUT_MS };
-  await kubeConfig.applyToHTTPSOptions(options);
-  options.headers = { ...options.headers, accept };
-  const { status, body } = await read(url, options);
+  const url = new URL(where, kubeconfig.server);
+  const { headers, ...options } = { ...kubeconfig.requestOptions(), timeout: TIMEOUT_MS };
+  const { status, body } = await read(url, { ...options, headers: { ...headers, accept } });
   if (status === 404) return undefined;
   if (status !== 200) {
     throw new Refusal(

@@ -6,9 +6,9 @@
  * made, a volume that would have to shrink and a version older than the running one end it before
  * anything is touched.
  */
-import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import * as pulumi from "@pulumi/pulumi";
 import { Refusal } from "./failure";
+import type { Kubeconfig } from "./kubeconfig";
 import { type Component, NAMES, NAMESPACE } from "./labels";
 import { get, type KubernetesObject, list, METADATA_ONLY } from "./listing";
 import { IDENTITY_ANNOTATION, MANAGER_PREFIX } from "./ownership";
@@ -77,12 +77,12 @@ function runningVersion(pods: Pod[], component: Component): string | undefined {
  * Reads the live namespace.
  * @throws Refusal when the cluster cannot be reached or refuses the read
  */
-export async function survey(kubeConfig: KubeConfig): Promise<Live> {
+export async function survey(kubeconfig: Kubeconfig): Promise<Live> {
   const [namespace, pods, claims, ...others] = await Promise.all([
-    get(kubeConfig, `/api/v1/namespaces/${NAMESPACE}`),
-    list<Pod>(kubeConfig, "/api/v1/pods"),
-    list<Claim>(kubeConfig, "/api/v1/persistentvolumeclaims"),
-    ...CONTRACT.map(({ collection }) => list(kubeConfig, collection, METADATA_ONLY)),
+    get(kubeconfig, `/api/v1/namespaces/${NAMESPACE}`),
+    list<Pod>(kubeconfig, "/api/v1/pods"),
+    list<Claim>(kubeconfig, "/api/v1/persistentvolumeclaims"),
+    ...CONTRACT.map(({ collection }) => list(kubeconfig, collection, METADATA_ONLY)),
   ]);
   return {
     identity: namespace?.metadata.annotations?.[IDENTITY_ANNOTATION],

@@ -75,6 +75,11 @@ function ownSettings(array $settings): void
     } elseif (!$settings['geoip']) {
         Option::delete('geoip2.autosetup');
     }
+    // A database that was put there by hand, or came back while its download's note did not.
+    $provider = 'usercountry.location_provider';
+    if ($database && in_array(Option::get($provider), [false, 'default'], true)) {
+        Option::set($provider, 'geoip2php');
+    }
 }
 
 /** The administrator's login. On a site that has one already nobody is added or changed. */
