@@ -1,0 +1,91 @@
+/** The generated configuration of the web pod, parsed as PHP, Apache and Matomo will. */
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import {
+  commonConfig,
+  phpIni,
+  type RenderArgs,
+  webConfig,
+} from "../../../components/scripts/render";
+
+const ARGS: RenderArgs = {
+  hosts: ["matomo.example.com", "stats.example.org"],
+  website: { name: 'A "quoted" & odd name', url: "https://www.example.com", timezone: "UTC" },
+  database: { host: "matomo-mariadb", port: 3306, name: "matomo", prefix: "matomo_" },
+  workers: 6,
+  phpMemoryMib: 160,
+  opcacheMib: 256,
+  proxies: ["10.0.0.0/8", "2400:cb00::/32"],
+  geoip: true,
+};
+
+/** Sections and keys of an ini file, as PHP's raw scanner sees simple ones. */
+function parseIni(text: string): Record<string, string> {
+  const values: Record<string, string> = {};
+  let section = "";
+  for (const line of text.split("\n")) {
+    if (/^\s*(;|$)/.test(line)) continue;
+    const header = /^\[(\w+)\]$/.exec(line);
+    if (header) {
+      section = `${header[1]}.`;
+      continue;
+    }
+    const pair = /^([\w.]+) = (\S+)$/.exec(line);
+    assert.ok(pair, `not a line of an ini file: ${line}`);
+    assert.ok(!(section + pair[1] in values), `twice: ${pair[1]}`);
+    values[section + pair[1]] = pair[2];
+  }
+  return values;
+}
+
+describe("configuration of the web pod", () => {
+  it("gives PHP the memory that was computed, the seed's times and opcache", () => {
+    const ini = parseIni(phpIni(ARGS));
+    assert.equal(ini.memory_limit, "160M");
+    assert.equal(ini.max_execution_time, "900");
+    assert.equal(ini["opcache.memory_consumption"], "256");
+    assert.equal(ini["zend.exception_ignore_args"], "On");
+    assert.equal(ini.display_errors, "Off");
+  });
+  it("owns what Matomo would else raise past the container, or let a person break", () => {
+    assert.deepEqual(parseIni(commonConfig(ARGS)), {
+      "General.force_ssl": "1",
+      "General.enable_browser_archiving_triggering": "0",
+      "General.archiving_range_force_on_browser_request": "0",
+      "General.enable_auto_update": "0",
+      "General.enable_installer": "0",
+      "General.minimum_memory_limit": "160",
+      "General.minimum_memory_limit_when_archiving": "160",
+    });
+  });
+  it("starts with the line that keeps an ini file's content to itself", () => {
+    assert.match(commonConfig(ARGS), /^; <\?php exit; \?> DO NOT REMOVE THIS LINE\n/);
+  });
+  it("names workers and proxies to Apache", () => {
+    const files = webConfig(ARGS);
+    assert.match(files["site.conf"], /^Define WORKERS 6$/m);
+    assert.match(files["proxies.conf"], /^RemoteIPInternalProxy 10\.0\.0\.0\/8$/m);
+    assert.match(files["proxies.conf"], /^RemoteIPInternalProxy 2400:cb00::\/32$/m);
+  });
+  it("tells install.php all it needs, and no secret", () => {
+    const settings = JSON.parse(webConfig(ARGS)["settings.json"]);
+    assert.deepEqual(settings.hosts, ARGS.hosts);
+    assert.deepEqual(settings.website, ARGS.website);
+    assert.deepEqual(settings.database, ARGS.database);
+    assert.equal(settings.geoip, true);
+    assert.equal(settings.forceSsl, true);
+  });
+  it("defines everything that apache.conf asks for, and includes only what is mounted", () => {
+    const apache = path.resolve(__dirname, "../../../components/scripts/apache.conf");
+    const text = fs.readFileSync(apache, "utf8").replace(/^#.*$/gm, "");
+    const files = webConfig(ARGS);
+    for (const [, name] of text.matchAll(/\$\{(\w+)\}/g)) {
+      const defined = name === "PHP_MODULE" || files["site.conf"].includes(`Define ${name} `);
+      assert.ok(defined, name);
+    }
+    for (const [, file] of text.matchAll(/^\s*Include \/opt\/matomo\/config\/(\S+)$/gm)) {
+      assert.ok(file in files, file);
+    }
+  });
+});
