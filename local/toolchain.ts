@@ -30,13 +30,12 @@ export async function ensureArtefact(
   artefact: Artefact,
   options: ToolchainOptions = {},
 ): Promise<string> {
-  const cache = options.cache ?? cacheFolder();
-  const source = path.join(options.sources ?? path.join(checkout, "local", "go"), artefact.name);
-  const folder = path.join(cache, `${artefact.name}-${await artefactKey(artefact, source)}`);
+  const { source, folder } = await locate(artefact, options);
   if (existsSync(folder)) {
     return folder;
   }
   await requireGo();
+  const cache = path.dirname(folder);
   await fs.mkdir(cache, { recursive: true });
   const report = options.report ?? (() => undefined);
   const release = await lock(path.join(cache, artefact.name), report);
@@ -49,6 +48,18 @@ export async function ensureArtefact(
     await release();
   }
   return folder;
+}
+
+/** Whether an artefact need not be built. */
+export async function isBuilt(artefact: Artefact, options: ToolchainOptions = {}) {
+  return existsSync((await locate(artefact, options)).folder);
+}
+
+/** Where an artefact is built from, and the folder that is there once it is. */
+async function locate(artefact: Artefact, { cache, sources }: ToolchainOptions) {
+  const source = path.join(sources ?? path.join(checkout, "local", "go"), artefact.name);
+  const name = `${artefact.name}-${await artefactKey(artefact, source)}`;
+  return { source, folder: path.join(cache ?? cacheFolder(), name) };
 }
 
 /**
@@ -82,13 +93,6 @@ export async function ensureBundle(
     });
   }
   return bundle;
-}
-
-/** Whether an artefact need not be built. */
-export async function isBuilt(artefact: Artefact, options: ToolchainOptions = {}) {
-  const source = path.join(options.sources ?? path.join(checkout, "local", "go"), artefact.name);
-  const key = await artefactKey(artefact, source);
-  return existsSync(path.join(options.cache ?? cacheFolder(), `${artefact.name}-${key}`));
 }
 
 /** A hash over everything that decides what comes out of the build. */
