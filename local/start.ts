@@ -6,10 +6,13 @@ import { Command } from "commander";
 import { ExecaError } from "execa";
 import { Listr, PRESET_TIMER, type ListrTask } from "listr2";
 import * as artefacts from "./artefacts";
-import { startCluster } from "./cluster";
+import { type Cluster, startCluster } from "./cluster";
 import { openDeployment, ownKubeconfig } from "./deployment";
 import { installedPulumi } from "./engine-path";
 import { runCommand, UserError } from "./errors";
+import { imageSources, systems } from "./node/images";
+import { countVisits, openSite, recordVisit } from "./node/site";
+import { chooseTier, type Tier } from "./node/tier";
 import { defaultStateFolder } from "./paths";
 import { elapsedReport } from "./progress";
 import { ensureArtefact, isBuilt } from "./toolchain";
@@ -22,22 +25,32 @@ const clusterParts = [
   artefacts.customResources,
 ];
 
+interface Options {
+  context?: string;
+  simulated?: boolean;
+}
+
 const program = new Command("npm start --")
   .description("Deploys the stack `local`: the engine, a cluster, a site.")
   .option("--context <name>", "use this context of your own kubeconfig, not the embedded cluster")
-  .action((options: { context?: string }) => start(options.context));
+  .option("--simulated", "simulate the cluster's nodes even where a real one could run")
+  .action((options: Options) => start(options));
 
 runCommand(async () => {
   await program.parseAsync();
 });
 
-async function start(context: string | undefined): Promise<void> {
+async function start({ context, simulated }: Options): Promise<void> {
   const started = Date.now();
   if (context !== undefined) {
     // Before anything is built for a name that was mistyped.
     ownKubeconfig(context);
   }
-  await prepare(context === undefined);
+  const tier = context === undefined ? chooseTier(defaultStateFolder, simulated) : undefined;
+  if (tier) {
+    console.log(`This cluster has ${tier.reason}.`);
+  }
+  const cluster = await prepare(tier);
   const deployment = await openDeployment(context);
   // The preview within `up` would run the whole program a second time.
   await deployment.pulumi("local", ["up", "--yes", "--skip-preview"]).catch((error: unknown) => {
@@ -50,13 +63,20 @@ async function start(context: string | undefined): Promise<void> {
         )
       : error;
   });
+  if (cluster && tier?.node) {
+    console.log(await showSite(cluster));
+  }
   console.log(nextSteps(context, Math.round((Date.now() - started) / 1000)));
 }
 
 /** Builds and starts what is needed, with its progress on a terminal and plain lines elsewhere. */
-async function prepare(embedded: boolean): Promise<void> {
+async function prepare(tier: Tier | undefined): Promise<Cluster | undefined> {
+  let cluster: Cluster | undefined;
   const installed = await installedPulumi();
-  const parts = [...(installed ? [] : engineParts), ...(embedded ? clusterParts : [])];
+  const parts = [...(installed ? [] : engineParts), ...(tier ? clusterParts : [])];
+  if (tier?.node) {
+    parts.push(artefacts.nodeTools, artefacts.coredns);
+  }
   const tasks: ListrTask[] = [];
   for (const part of parts) {
     if (!(await isBuilt(part))) {
@@ -68,11 +88,22 @@ async function prepare(embedded: boolean): Promise<void> {
       });
     }
   }
-  if (embedded) {
+  for (const part of tier?.node ? Object.values(systems) : []) {
+    if (!(await isBuilt(part, { sources: imageSources }))) {
+      tasks.push({
+        title: `Build ${part.title}`,
+        task: async (_, task) => {
+          await ensureArtefact(part, { sources: imageSources, report: elapsedReport(task) });
+        },
+      });
+    }
+  }
+  if (tier) {
     tasks.push({
       title: "Embedded cluster",
       task: async (_, task) => {
-        await startCluster(defaultStateFolder, { report: elapsedReport(task) });
+        const options = { node: tier.node, report: elapsedReport(task) };
+        cluster = await startCluster(defaultStateFolder, options);
       },
     });
   }
@@ -82,6 +113,26 @@ async function prepare(embedded: boolean): Promise<void> {
     rendererOptions: { timer: PRESET_TIMER },
     fallbackRendererOptions: { timer: PRESET_TIMER },
   }).run();
+  return cluster;
+}
+
+/** Where the site is, how to log in, and the proof that it works: a visit that it recorded. */
+async function showSite(cluster: Cluster): Promise<string> {
+  // Loaded here: the whole program comes with it.
+  const { trackingSnippet } = await import("../components/site");
+  const url = await openSite(cluster);
+  const visits = (await countVisits(cluster)) || (await recordVisit(cluster, url));
+  const secret = ["get", "secret", "matomo", "--namespace=matomo", "--output=jsonpath={.data.KEY}"];
+  const login = await cluster.kubectl(secret.map((arg) => arg.replace("KEY", "matomo-username")));
+  return [
+    "",
+    `The site: ${url} (${visits} recorded ${visits === 1 ? "visit" : "visits"})`,
+    `  log in as ${Buffer.from(login, "base64").toString()}, with the password that this prints:`,
+    "  npm run local -- kubectl get secret matomo --namespace matomo " +
+      `-o go-template='{{index .data "matomo-password" | base64decode}}'`,
+    "  put this into a page of your own:",
+    trackingSnippet(url),
+  ].join("\n");
 }
 
 function nextSteps(context: string | undefined, seconds: number): string {

@@ -20,6 +20,9 @@ export const node = {
 export const serviceRange = "10.96.0.0/16";
 export const podRange = "10.244.0.0/24";
 export const dnsAddress = "10.96.0.10";
+/** Where the ingress is found within the node's network. */
+export const ingressIp = "10.96.0.80";
+export const ingressAddress = `${ingressIp}:80`;
 /** Holds pods' namespaces; the same image is the ingress. */
 export const nodeImage = "matomo-fleet/node:1";
 export const coredns = "matomo-fleet/coredns:1";

@@ -36,7 +36,8 @@ export interface Image {
 export const matomoImage = "matomo:5.5.1-apache";
 export const mariadbImage = "mariadb:12.0.2";
 
-const sources = path.join(checkout, "local", "images");
+/** Recipes of what is made of Debian's packages. */
+export const imageSources = path.join(checkout, "local", "images");
 const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** What is made of Debian's packages: the node's own root file system, and two images' layers. */
@@ -56,7 +57,10 @@ function system(name: string, title: string, output: string): Artefact {
 
 /** The root file system of a node. */
 export async function nodeRoot(options: ToolchainOptions): Promise<string> {
-  return path.join(await ensureArtefact(systems.node, { ...options, sources }), "root");
+  return path.join(
+    await ensureArtefact(systems.node, { ...options, sources: imageSources }),
+    "root",
+  );
 }
 
 /** Every image of the node tier, from the node's own program and CoreDNS. */
@@ -91,13 +95,13 @@ export async function siteImage(
   matomo: string,
   options: ToolchainOptions = {},
 ): Promise<Image> {
-  const folder = await ensureArtefact(systems.matomo, { ...options, sources });
+  const folder = await ensureArtefact(systems.matomo, { ...options, sources: imageSources });
   return {
     name,
     base: path.join(folder, "layer.tar"),
     contents: [
       { from: matomo, to: "usr/src/matomo" },
-      { from: path.join(sources, "matomo", "entrypoint.sh"), to: "entrypoint.sh" },
+      { from: path.join(imageSources, "matomo", "entrypoint.sh"), to: "entrypoint.sh" },
     ],
     settings: {
       Env: [searchPath],
@@ -110,8 +114,8 @@ export async function siteImage(
 
 /** A stand-in of the official MariaDB image. */
 export async function databaseImage(name: string, options: ToolchainOptions = {}): Promise<Image> {
-  const folder = await ensureArtefact(systems.mariadb, { ...options, sources });
-  const entrypoint = path.join(sources, "mariadb", "entrypoint.sh");
+  const folder = await ensureArtefact(systems.mariadb, { ...options, sources: imageSources });
+  const entrypoint = path.join(imageSources, "mariadb", "entrypoint.sh");
   return {
     name,
     base: path.join(folder, "layer.tar"),

@@ -2,14 +2,12 @@
  * What a cluster's own pods are on a real node: DNS, and the ingress that brings visitors in.
  */
 import type { KubernetesObject } from "@kubernetes/client-node";
-import { coredns, dnsAddress, node, nodeImage } from "./config";
+import { coredns, dnsAddress, ingressIp, node, nodeImage } from "./config";
 
 type Manifest = KubernetesObject & Record<string, unknown>;
 
 /** The namespace that ingress-nginx has on the clusters. */
-export const ingressNamespace = "ingress-nginx";
-/** Where the ingress is found within the node's network. */
-export const ingressAddress = "ingress.ingress-nginx.svc.cluster.local:80";
+const ingressNamespace = "ingress-nginx";
 
 export function nodeObjects(apiPort: number): Manifest[] {
   return [...apiServerObjects(apiPort), ...dnsObjects(), ...ingressObjects()];
@@ -107,7 +105,11 @@ function ingressObjects(): Manifest[] {
       apiVersion: "v1",
       kind: "Service",
       metadata,
-      spec: { selector: metadata.labels, ports: [{ port: 80, targetPort: 8080 }] },
+      spec: {
+        clusterIP: ingressIp,
+        selector: metadata.labels,
+        ports: [{ port: 80, targetPort: 8080 }],
+      },
     },
     deployment(metadata, {
       automountServiceAccountToken: false,

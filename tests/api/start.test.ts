@@ -68,7 +68,7 @@ describe("npm start", () => {
 
   it("gives up its lock on the stack when it is interrupted", async () => {
     const options = { cwd: copy, env: env(), all: true, reject: false, detached: true } as const;
-    const start = execa("node", ["local/start.mjs"], options);
+    const start = execa("node", ["local/start.mjs", "--simulated"], options);
     start.all.on("data", (data) => {
       if (String(data).includes("Namespace namespace created")) {
         // What a terminal does at Ctrl-C: to the whole group.
@@ -86,7 +86,7 @@ describe("npm start", () => {
   });
 
   it("installs, starts and deploys", async () => {
-    const { text } = await run("local/start.mjs");
+    const { text } = await run("local/start.mjs", "--simulated");
     assert.equal(fs.readFileSync(`${folder}/npm-calls`, "utf8"), "ci --no-audit --no-fund\n");
     assert.match(text, /✔ Embedded cluster/);
     assert.match(text, /https:\/\/matomo\.local\.example\.com\//);
@@ -99,7 +99,7 @@ describe("npm start", () => {
 
   it("changes nothing and is quick the second time", async () => {
     const before = clusterStatus(path.join(copy, ".local"));
-    const { text, seconds } = await run("local/start.mjs");
+    const { text, seconds } = await run("local/start.mjs", "--simulated");
     assert.match(text, /Resources:\n +\d+ unchanged\n/);
     assert.deepEqual(clusterStatus(path.join(copy, ".local")), before);
     assert.equal(fs.readFileSync(`${folder}/npm-calls`, "utf8").split("\n").length, 2);
@@ -128,7 +128,7 @@ describe("npm start", () => {
     assert.match(text, /^Stopped cloud, kwok, .*etcd\.$/);
     assert.deepEqual(processes(), []);
     assert.match((await run("local/stop.ts")).text, /^Nothing was running\.$/);
-    assert.match((await run("local/start.mjs")).text, /Resources:\n +\d+ unchanged\n/);
+    assert.match((await run("local/start.mjs", "--simulated")).text, /Resources:\n +\d+ unchanged\n/);
   });
 
   it("is removed by npm run clean, running or not", async () => {
