@@ -68,7 +68,7 @@ describe("destroy, and what is left", () => {
 
   it("destroy stops at what holds data, before it deletes anything, and says how to go on", async () => {
     const before_ = titles(await site.list(ALL));
-    const result = await site.attempt(["destroy", "--yes", "--skip-preview"]);
+    const result = await site.attempt(["destroy", "--yes"]);
     assert.notEqual(result.exitCode, 0);
     assert.match(outputOf(result), /is protected/);
     assert.match(outputOf(result), /pulumi state unprotect/);
