@@ -60,7 +60,7 @@ start_throwaway() {
   mkdir -p "$dir/data" "$dir/tmp"
   options=(
     --no-defaults --datadir="$dir/data" --tmpdir="$dir/tmp"
-    --innodb-buffer-pool-size=32M --innodb-log-file-size=32M --innodb-log-buffer-size=2M
+    --innodb-buffer-pool-size=64M --innodb-log-file-size=64M --innodb-log-buffer-size=2M
     --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=OFF --innodb-sort-buffer-size=256K
     --key-buffer-size=1M --aria-pagecache-buffer-size=4M --aria-sort-buffer-size=1M
     --myisam-sort-buffer-size=1M --performance-schema=OFF --query-cache-size=0
