@@ -1,0 +1,54 @@
+/**
+ * Incident 4: with `concurrencyPolicy: Replace` the next hour's run killed an archive that was still
+ * running, again and again: on a large site none ever finished.
+ */
+import assert from "node:assert/strict";
+import type { Live } from "../../api/harness";
+import { useBench } from "./bench";
+import { onWaitingNodes } from "./kubelet";
+import { makeDue, minutesAgo } from "./schedule";
+
+describe("incident 4: an archive that is replaced", function () {
+  this.timeout(90_000);
+  const bench = useBench("incident-4", { waitingNodes: true });
+
+  /** A copy of our archive CronJob, and its first run, which runs and does not end by itself. */
+  async function firstRun(name: string, concurrencyPolicy?: string): Promise<Live> {
+    const cronJob = await bench().copy("cronjob", "matomo-archive", ({ metadata, spec }) => {
+      metadata!.name = name;
+      spec.concurrencyPolicy = concurrencyPolicy ?? spec.concurrencyPolicy;
+      onWaitingNodes(spec.jobTemplate.spec.template.spec);
+    });
+    await bench().create(cronJob);
+    const job = await makeDue(bench(), name, minutesAgo(2));
+    return bench().running("archive", (pod) => jobOf(pod) === job);
+  }
+
+  const jobOf = (pod: Live) => pod.metadata!.labels!["batch.kubernetes.io/job-name"];
+  const jobs = async () => (await bench().kubectl("get", "jobs", "-o", "name")).split("\n");
+
+  it("Replace kills the one that runs when the next is due", async () => {
+    const first = await firstRun("old", "Replace");
+    const second = await makeDue(bench(), "old", minutesAgo(1));
+    await bench().event("SuccessfulDelete", new RegExp(`^Deleted job ${jobOf(first)}$`));
+    const next = await bench().running("archive", (pod) => jobOf(pod) === second);
+    assert.notEqual(next.metadata!.uid, first.metadata!.uid);
+    await bench().kubectl("wait", "pod", first.metadata!.name!, "--for=delete", "--timeout=30s");
+    await bench().kubectl("delete", "cronjob", "old");
+    await bench().kubectl("wait", "job", second, "--for=delete", "--timeout=30s");
+  });
+
+  it("ours lets it finish, starts no second one, and the next one after it", async () => {
+    const first = await firstRun("ours");
+    await makeDue(bench(), "ours", minutesAgo(1));
+    const words =
+      /^Not starting job because prior execution is running and concurrency policy is Forb/;
+    await bench().event("JobAlreadyActive", words);
+    assert.deepEqual(await jobs(), [`job.batch/${jobOf(first)}`]);
+    await bench().kubelet.finish(first, "Succeeded");
+    const complete = ["--for=condition=Complete", "--timeout=30s"];
+    await bench().kubectl("wait", "job", jobOf(first), ...complete);
+    const next = await makeDue(bench(), "ours", minutesAgo(1));
+    await bench().running("archive", (pod) => jobOf(pod) === next);
+  });
+});

@@ -1,0 +1,93 @@
+/**
+ * Incident 14: a budget that demands the only replica, so that no node could ever be drained: each
+ * upgrade of a cluster hung on it.
+ */
+import assert from "node:assert/strict";
+import { type ApiException, CoreV1Api } from "@kubernetes/client-node";
+import type { Live } from "../../api/harness";
+import { isOf, useBench } from "./bench";
+import { onWaitingNodes } from "./kubelet";
+
+describe("incident 14: a budget that blocks a drain", function () {
+  this.timeout(120_000);
+  const bench = useBench("incident-14", { waitingNodes: true });
+  let pod: Live;
+
+  before("a web pod of ours runs", async () => {
+    await bench().createSurroundings();
+    const onNodes = ({ spec }: Live) => onWaitingNodes(spec.template.spec);
+    await bench().create(await bench().copy("deployment", "matomo", onNodes));
+    pod = await bench().running("web");
+  });
+
+  /** The release's budget, once the disruption controller has counted the pod. */
+  async function createBudget(name: string): Promise<void> {
+    const matchLabels = {
+      "app.kubernetes.io/name": "matomo",
+      "app.kubernetes.io/instance": "matomo",
+    };
+    await bench().create({
+      apiVersion: "policy/v1",
+      kind: "PodDisruptionBudget",
+      metadata: { name },
+      spec: { minAvailable: 1, selector: { matchLabels } },
+    });
+    const counted = "--for=jsonpath={.status.currentHealthy}=1";
+    await bench().kubectl("wait", "pdb", name, counted, "--timeout=30s");
+  }
+
+  /** HTTP status and message that an eviction of the pod is answered with. */
+  async function evict(): Promise<[number, string]> {
+    const { name = "", namespace = "" } = pod.metadata!;
+    const body = { metadata: { name, namespace } };
+    const core = bench().config.makeApiClient(CoreV1Api);
+    const answer = core.createNamespacedPodEviction({ name, namespace, body });
+    return answer.then(
+      () => [201, ""],
+      (error: ApiException<string>) => [error.code, JSON.parse(error.body).message],
+    );
+  }
+
+  it("the old one answers 429, and a drain waits in vain", async () => {
+    await createBudget("matomo");
+    const refusal = "Cannot evict pod as it would violate the pod's disruption budget.";
+    assert.deepEqual(await evict(), [429, refusal]);
+    const drain = ["drain", pod.spec.nodeName, "--delete-emptydir-data", "--timeout=1s"];
+    const told = await bench().refused(...drain);
+    assert.match(told, /error when evicting pods.*Cannot evict pod as it would violate/);
+    assert.match(told, /global timeout reached/);
+    await bench().kubectl("uncordon", pod.spec.nodeName);
+  });
+
+  it("two on one pod answer 500", async () => {
+    await createBudget("second");
+    assert.deepEqual(await evict(), [
+      500,
+      "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+    ]);
+  });
+
+  it("ours let a drain finish, of every node that the site is on", async () => {
+    const { site } = bench();
+    const running = async (component: string): Promise<Live> => {
+      const pods = await site.list("pods");
+      return pods.find((one) => isOf(component, one) && one.status.phase === "Running")!;
+    };
+    for (const component of ["web", "mariadb"]) {
+      const { metadata, spec } = await running(component);
+      const node = spec.nodeName;
+      const options = ["--delete-emptydir-data", "--ignore-daemonsets", "--timeout=60s"];
+      assert.match(await site.kubectl("drain", node, ...options), /drained$/);
+      try {
+        for (const workload of ["deployment/matomo", "statefulset/matomo-mariadb"]) {
+          await site.kubectl("rollout", "status", workload, "-n", "matomo", "--timeout=60s");
+        }
+        const next = await running(component);
+        assert.notEqual(next.metadata!.uid, metadata!.uid);
+        assert.notEqual(next.spec.nodeName, node);
+      } finally {
+        await site.kubectl("uncordon", node);
+      }
+    }
+  });
+});

@@ -1,0 +1,182 @@
+/**
+ * Bench of the incidents on a cluster: the deployed stack, a namespace for the broken form, copies of
+ * the program's own live objects with one thing changed, and waiting that the API server ends.
+ */
+import { KubeConfig, Watch } from "@kubernetes/client-node";
+import { after, before } from "mocha";
+import { type Live, type Site, sharedSite } from "../../api/harness";
+import { Kubelet } from "./kubelet";
+
+/** Longest wait for what a controller does, in seconds. */
+const PATIENCE = 30;
+
+/** A watch that begins with all that is there, and then says so by a bookmark. */
+const FROM_THE_START = {
+  sendInitialEvents: true,
+  resourceVersionMatch: "NotOlderThan",
+  allowWatchBookmarks: true,
+};
+
+/** Changes one thing of an object that is the program's own otherwise. */
+export type Change = (object: Live) => void;
+
+/** A namespace beside the stack's, on the stack's cluster. */
+export class Bench {
+  /** Nodes that wait for volumes; only with `waitingNodes`. */
+  kubelet!: Kubelet;
+  readonly config = new KubeConfig();
+
+  constructor(
+    /** The stack as `pulumi up` deployed it: left as it was found. */
+    readonly site: Site,
+    readonly namespace: string,
+  ) {
+    this.config.loadFromFile(site.cluster.kubeconfig);
+  }
+
+  /** Runs kubectl in the incident's namespace and gives what it prints. */
+  kubectl(...args: string[]): Promise<string> {
+    return this.site.kubectl("--namespace", this.namespace, ...args);
+  }
+
+  /** What kubectl prints when it fails. */
+  async refused(...args: string[]): Promise<string> {
+    const done = this.kubectl(...args).then((printed) => `it succeeded: ${printed}`);
+    return done.catch((error: { stderr?: string }) => {
+      if (error.stderr === undefined) throw error;
+      return error.stderr;
+    });
+  }
+
+  async create(...objects: Live[]): Promise<void> {
+    const list = { apiVersion: "v1", kind: "List", items: objects };
+    const args = ["create", "--namespace", this.namespace, "-f", "-"];
+    await this.site.cluster.kubectl(args, JSON.stringify(list));
+  }
+
+  /** One of the stack's live objects as it would be made here, with `change` made to it. */
+  async copy(kind: string, name: string, change: Change = () => undefined): Promise<Live> {
+    const { apiVersion, metadata, spec, kind: realKind } = await this.site.get(kind, name);
+    delete spec?.volumeName;
+    const copy: Live = {
+      apiVersion,
+      kind: realKind,
+      metadata: { name, namespace: this.namespace, labels: metadata!.labels },
+      ...(spec && { spec }),
+    };
+    change(copy);
+    return copy;
+  }
+
+  /** The accounts and claims that copies of the stack's workloads need. */
+  async createSurroundings(): Promise<void> {
+    await this.create(
+      await this.copy("serviceaccount", "matomo"),
+      await this.copy("serviceaccount", "matomo-backup"),
+      await this.copy("pvc", "matomo"),
+      await this.copy("pvc", "matomo-backup"),
+    );
+  }
+
+  /**
+   * Waits until `found` finds what it looks for among the objects at an API path. They are watched:
+   * nothing is asked twice, nothing is missed in between. What is there already is judged as a whole.
+   */
+  seen<T>(path: string, what: string, found: (objects: Live[]) => T | undefined): Promise<T> {
+    const objects = new Map<string, Live>();
+    const [where, query] = path.split("?");
+    return new Promise<T>((resolve, reject) => {
+      let isWhole = false;
+      const end = (settle: () => void): void => {
+        clearTimeout(timer);
+        void watching.then((connection) => connection.abort());
+        settle();
+      };
+      const timer = setTimeout(() => {
+        const last = [...objects.values()].map(({ metadata, reason, message, status }) =>
+          JSON.stringify({ name: metadata?.name, reason, message, status }),
+        );
+        const text = `not within ${PATIENCE} s: ${what}\n${path}:\n${last.join("\n")}`;
+        end(() => reject(new Error(text)));
+      }, PATIENCE * 1000);
+      const onEvent = (type: string, object: Live): void => {
+        if (type === "BOOKMARK") isWhole = true;
+        else if (type === "DELETED") objects.delete(object.metadata!.uid!);
+        else objects.set(object.metadata!.uid!, object);
+        const result = isWhole ? found([...objects.values()]) : undefined;
+        if (result !== undefined) end(() => resolve(result));
+      };
+      const onEnd = (error: unknown): void =>
+        end(() => reject(error ?? new Error(`${path} ended`)));
+      const watching = new Watch(this.config).watch(
+        where,
+        { ...Object.fromEntries(new URLSearchParams(query)), ...FROM_THE_START },
+        onEvent,
+        onEnd,
+      );
+    });
+  }
+
+  /** Waits for an event of this namespace, as `kubectl describe` would show it. */
+  event(reason: string, message: RegExp): Promise<Live> {
+    return this.seen(
+      `/api/v1/namespaces/${this.namespace}/events`,
+      `event ${reason} ${message}`,
+      (events) => events.find((event) => event.reason === reason && message.test(event.message)),
+    );
+  }
+
+  /** Messages of the events so far with this reason. */
+  async events(reason: string): Promise<string[]> {
+    const selector = `--field-selector=reason=${reason}`;
+    const { items } = JSON.parse(await this.kubectl("get", "events", selector, "-o", "json"));
+    return items.map(({ message }: Live) => message);
+  }
+
+  /** Waits for a pod of this namespace. */
+  pod(what: string, which: (pod: Live) => boolean): Promise<Live> {
+    return this.seen(`/api/v1/namespaces/${this.namespace}/pods`, what, (pods) => pods.find(which));
+  }
+
+  /** A pod of the component that runs, volumes attached and all. */
+  running(component: string, which: (pod: Live) => boolean = () => true): Promise<Live> {
+    return this.pod(
+      `a running pod of ${component}`,
+      (pod) => isOf(component, pod) && pod.status.phase === "Running" && which(pod),
+    );
+  }
+
+  async open(waitingNodes: boolean): Promise<void> {
+    await this.site.kubectl("create", "namespace", this.namespace);
+    if (!waitingNodes) return;
+    this.kubelet = new Kubelet(this.site.cluster.kubeconfig);
+    await this.kubelet.start();
+  }
+
+  async close(): Promise<void> {
+    // Its pods first: a node that is gone would keep them until the garbage collector comes by.
+    await this.kubectl("delete", "cronjob,deployment,job,pod", "--all", "--timeout=60s");
+    await this.site.kubectl("delete", "namespace", this.namespace, "--wait=false");
+    await this.kubelet?.stop();
+  }
+}
+
+/** Whether the pod is one of the component's. */
+export function isOf(component: string, pod: Live): boolean {
+  return pod.metadata?.labels?.["app.kubernetes.io/component"] === component;
+}
+
+/** Gives the tests of one `describe` a namespace of their own beside the deployed stack. */
+export function useBench(namespace: string, options = { waitingNodes: false }): () => Bench {
+  let bench: Bench;
+  before("the stack is up", async function () {
+    this.timeout(300_000);
+    bench = new Bench(await sharedSite("liberty"), namespace);
+    await bench.open(options.waitingNodes);
+  });
+  after(async function () {
+    this.timeout(90_000);
+    await bench?.close();
+  });
+  return () => bench;
+}
