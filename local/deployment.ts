@@ -9,6 +9,7 @@ import { parse } from "yaml";
 import type { Engine, PulumiResult } from "./engine";
 import { openEngine } from "./engine";
 import { UserError } from "./errors";
+import { releaseDeadLocks } from "./locks";
 import { contextStateFolder, defaultStateFolder, localContext } from "./paths";
 
 export interface Deployment {
@@ -28,15 +29,17 @@ export async function openDeployment(context: string | undefined): Promise<Deplo
   const engine = await openEngine(stateFolder, { kubeconfig });
   const config = embedded ? {} : { "matomo:cluster": { context, kubeconfig } };
   return {
-    pulumi: (stack, args) =>
-      leaveInterruptToChild(() =>
+    pulumi: async (stack, args) => {
+      await releaseDeadLocks(path.join(stateFolder, "backend"));
+      return leaveInterruptToChild(() =>
         engine.pulumi(args, {
           stack,
           // Only this stack follows the option; the others are bound to their clusters.
           config: stack === "local" ? config : {},
           process: { stdio: "inherit" },
         }),
-      ),
+      );
+    },
     engine,
     kubeconfig,
     context: context ?? localContext,
@@ -44,8 +47,8 @@ export async function openDeployment(context: string | undefined): Promise<Deplo
 }
 
 /**
- * Lets Ctrl-C reach the engine alone, which ends what it is doing and gives up its lock on the stack.
- * Ended with its parent it would leave both.
+ * Lets Ctrl-C reach the engine alone, which ends what it is doing in order. Ended with its parent it
+ * would leave resources half made.
  */
 async function leaveInterruptToChild<T>(work: () => Promise<T>): Promise<T> {
   const ignore = () => undefined;

@@ -54,13 +54,8 @@ async function start({ context, simulated }: Options): Promise<void> {
   const deployment = await openDeployment(context);
   // The preview within `up` would run the whole program a second time.
   await deployment.pulumi("local", ["up", "--yes", "--skip-preview"]).catch((error: unknown) => {
-    const option = context === undefined ? "" : ` --context ${context}`;
     throw error instanceof ExecaError
-      ? new UserError(
-          "The deployment failed, for the reason above; npm start goes on from there. " +
-            "After a run that was killed, first give up its lock: " +
-            `npm run local -- pulumi${option} cancel --yes`,
-        )
+      ? new UserError("The deployment failed, for the reason above; npm start goes on from there.")
       : error;
   });
   if (cluster && tier?.node) {

