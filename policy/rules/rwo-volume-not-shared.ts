@@ -7,6 +7,7 @@
  * sharing is safe, except for ReadWriteOncePod.
  */
 import { View } from "../core/data";
+import { orElse } from "../core/logic";
 import { KubeObject } from "../core/objects";
 import { pinnedTogether } from "../core/placement";
 import { Judge, stackRule } from "../core/rule";
@@ -143,7 +144,8 @@ function ownership({ workload, claim, isOwn }: Mount): number {
   if (isOwn) {
     return -2;
   }
-  return claim.endsWith(`/${workload.object.name()}`) ? -1 : KINDS.indexOf(workload.kind);
+  const name = orElse(() => workload.object.name(), "");
+  return claim.endsWith(`/${name}`) ? -1 : KINDS.indexOf(workload.kind);
 }
 
 interface Context {

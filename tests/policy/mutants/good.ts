@@ -4,7 +4,7 @@
  */
 import type { RawResource } from "../../../policy/core/objects";
 import { render } from "../../render";
-import { Tree } from "../support/edit";
+import { get, Tree } from "../support/edit";
 import {
   change,
   claim,
@@ -155,4 +155,16 @@ function tools(): RawResource[] {
 
 export async function goodStack(): Promise<RawResource[]> {
   return [...(await matomo()), ...tools()];
+}
+
+/** The same with a single container in most of the companions' pods: all slots are alike. */
+export async function smallStack(): Promise<RawResource[]> {
+  return (await goodStack()).map((raw) => {
+    const way = raw.type.endsWith(":CronJob") ? "spec.jobTemplate.spec" : "spec";
+    const path = raw.type.endsWith(":Pod") ? "spec" : `${way}.template.spec`;
+    const companion = get(raw.props, "metadata.namespace") === "tools";
+    return companion && !raw.urn.endsWith("::api") && get(raw.props, `${path}.initContainers`)
+      ? change(raw, `${path}.initContainers`, undefined)
+      : raw;
+  });
 }

@@ -18,13 +18,20 @@ function objectOf(raw: RawResource): KubeObject {
   return object;
 }
 
-/** All findings of all rules in a stack, with default settings. */
-export function judge(resources: RawResource[], only: Rule[] = rules): Finding[] {
+/**
+ * All findings of all rules in a stack, with default settings. Where only some objects are of
+ * interest, resource rules are asked about those alone.
+ */
+export function judge(
+  resources: RawResource[],
+  only: Rule[] = rules,
+  about: RawResource[] = resources,
+): Finding[] {
   const stack = new Stack(resources.map(objectOf));
   const memory = new ClaimMemory();
   stack.objects.forEach((object) => memory.remember(object));
   return only.flatMap((rule) => [
-    ...resources.flatMap((raw) => ofResource(rule, raw, memory)),
+    ...about.flatMap((raw) => ofResource(rule, raw, memory)),
     ...checkStack(rule, stack, {}),
   ]);
 }
