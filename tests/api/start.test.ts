@@ -31,7 +31,7 @@ describe("npm start", () => {
     const script = [
       "#!/bin/sh",
       `echo "$@" >>${folder}/npm-calls`,
-      `ln -s ${checkout}/node_modules ${copy}/node_modules`,
+      `ln -sfn ${checkout}/node_modules ${copy}/node_modules`,
     ].join("\n");
     fs.mkdirSync(path.join(folder, "bin"));
     fs.writeFileSync(path.join(folder, "bin", "npm"), script, { mode: 0o755 });
