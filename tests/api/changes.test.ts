@@ -1,0 +1,231 @@
+/**
+ * Issue 6, 3.11: a change of settings never replaces or deletes what holds data, a workload is
+ * updated in place, and claims really grow, in both storage modes.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "mocha";
+import type { VolumeRecord } from "../../local/standins/digitalocean-client";
+import { type Live, newSite, outputOf, sharedSite, type Site, type Step, uids } from "./harness";
+
+type Change = [what: string, config: Record<string, unknown>, steps: string[]];
+
+/** Every step of the preview of a change, as `op Kind name` with Pulumi's name. */
+const CHANGES: Change[] = [
+  [
+    "claims that grow",
+    { storage: { data: "12Gi", database: "9Gi", backup: "25Gi" } },
+    [
+      "update PersistentVolumeClaim backup",
+      "update PersistentVolumeClaim data",
+      "update PersistentVolumeClaim database",
+    ],
+  ],
+  [
+    "memory and workers",
+    { matomo: { memory: "2Gi", workers: 8 }, mariadb: { memory: "2Gi" } },
+    [
+      "update ConfigMap config",
+      "update ConfigMap config",
+      "update Deployment server",
+      "update StatefulSet server",
+    ],
+  ],
+  [
+    "newer versions",
+    { matomo: { version: "5.6.0" }, mariadb: { version: "12.3.1" } },
+    [
+      "update CronJob job",
+      "update CronJob job",
+      "update Deployment server",
+      "update StatefulSet server",
+    ],
+  ],
+  [
+    "schedules and retention",
+    { archive: { schedule: "35 * * * *" }, backup: { schedule: "0 1 * * *", retentionDays: 60 } },
+    ["update CronJob job", "update CronJob job"],
+  ],
+  [
+    "a second host name",
+    { aliases: ["stats.example.org"] },
+    ["update ConfigMap config", "update Deployment server", "update Ingress ingress"],
+  ],
+  [
+    "another domain and e-mail",
+    { domain: "analytics.example.org", email: "other@example.org" },
+    [
+      "update ConfigMap config",
+      "update CronJob job",
+      "update CronJob job",
+      "update Deployment server",
+      "update Ingress ingress",
+      "update Issuer issuer",
+      "update Secret site",
+    ],
+  ],
+  [
+    "Let's Encrypt's production issuer",
+    { edge: { issuer: "production" } },
+    ["replace Issuer issuer", "update Ingress ingress"],
+  ],
+  [
+    "a Gateway instead of the Ingress",
+    { edge: { kind: "gateway", class: "cilium" } },
+    [
+      "create CiliumNetworkPolicy gateway-acme-solver",
+      "create CiliumNetworkPolicy gateway-web",
+      "create Gateway gateway",
+      "create HTTPRoute redirect",
+      "create HTTPRoute route",
+      "delete Ingress ingress",
+      "update Issuer issuer",
+      "update NetworkPolicy acme-solver",
+      "update NetworkPolicy web",
+    ],
+  ],
+  [
+    "egress",
+    { egress: { geoip: false, smtp: true } },
+    ["update ConfigMap config", "update Deployment server", "update NetworkPolicy web"],
+  ],
+  [
+    "the website's name",
+    { website: { name: "Our website", timezone: "Europe/Berlin" } },
+    ["update ConfigMap config", "update Deployment server"],
+  ],
+];
+
+const HOLDS_DATA =
+  /Namespace|Secret|PersistentVolume|StatefulSet|Volume|RandomPassword|RandomId|Deployment/;
+
+function settings(config: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [`matomo:${key}`, value]));
+}
+
+function shown({ op, type, name }: Step): string {
+  return `${op} ${type.split(":").at(-1)} ${name}`;
+}
+
+/** Nothing that holds data is made anew or goes; a replacement shows as several steps. */
+function assertDataIsKept(steps: Step[]): void {
+  for (const step of steps.filter(({ type }) => HOLDS_DATA.test(type.split(":").at(-1)!))) {
+    assert.equal(step.op, "update", shown(step));
+  }
+}
+
+async function assertGrown(site: Site, sizes: string[]): Promise<void> {
+  const names = ["matomo", "data-matomo-mariadb-0", "matomo-backup"];
+  for (const [i, name] of names.entries()) {
+    const capacity = `--for=jsonpath={.status.capacity.storage}=${sizes[i]}`;
+    await site.kubectl("wait", capacity, `pvc/${name}`, "-n", "matomo", "--timeout=60s");
+  }
+}
+
+const KEPT = "pvc,secret,statefulset,deployment,service";
+const ofSite = ({ metadata }: Live) => !/letsencrypt|-tls/.test(metadata!.name!);
+
+describe("setting changes", () => {
+  let site: Site;
+
+  before(async () => {
+    site = await sharedSite("liberty");
+  });
+
+  for (const [what, config, expected] of CHANGES) {
+    it(`${what}: exactly the steps it needs, and no data at risk`, async () => {
+      const steps = await site.preview(settings(config));
+      assertDataIsKept(steps);
+      const made = steps.map(shown).filter((step) => !/ (Stack|MatomoSite) /.test(step));
+      // A replacement is three steps of one change.
+      const once = made.filter((step) => !/^(create-replacement|delete-replaced)/.test(step));
+      assert.deepEqual(once.sort(), expected);
+    });
+  }
+
+  it("claims grow and limits rise, on the objects that were there", async () => {
+    const before_ = uids((await site.list(KEPT)).filter(ofSite));
+    site.config = settings({ ...CHANGES[0][1], ...CHANGES[1][1] });
+    await site.up();
+    await assertGrown(site, ["12Gi", "9Gi", "25Gi"]);
+    assert.deepEqual(uids((await site.list(KEPT)).filter(ofSite)), before_);
+    const [container] = (await site.get("deployment", "matomo")).spec.template.spec.containers;
+    assert.equal(container.resources.limits.memory, "2Gi");
+    await site.expectUnchanged();
+  });
+
+  for (const [what, config, message] of [
+    [
+      "a smaller claim",
+      { storage: { data: "10Gi" } },
+      /storage\.data: found "10Gi"; allowed: 12Gi/,
+    ],
+    ["the other storage mode", { storage: { mode: "volumes" } }, /storage\.mode: found "volumes"/],
+    ["an older database", { mariadb: { version: "11.8.3" } }, /allowed: 12\.0\.2 or newer/],
+  ] as const) {
+    it(`${what} is refused by what lives in the cluster`, async () => {
+      const result = await site.attempt(["preview"], { config: settings(config) });
+      assert.notEqual(result.exitCode, 0);
+      assert.match(outputOf(result), message);
+    });
+  }
+});
+
+describe("setting changes with DigitalOcean Volumes of Pulumi's own", () => {
+  let site: Site;
+  const grown = { mode: "volumes", data: "12Gi", database: "9Gi", backup: "25Gi" };
+
+  before(async () => {
+    site = await newSite("yonks", settings({ storage: { mode: "volumes" } }));
+    await site.up();
+  });
+  after(() => site?.close());
+
+  async function volumes(): Promise<VolumeRecord[]> {
+    const response = await fetch(`${site.cluster.cloudUrl}/v2/volumes`);
+    const body = (await response.json()) as { volumes: VolumeRecord[] };
+    return body.volumes.sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  it("each claim is bound to the volume that names it, and nothing is left to do", async () => {
+    const made = await volumes();
+    const names = ["data-matomo-mariadb-0", "matomo", "matomo-backup"].map(
+      (n) => `matomo-yonks-${n}`,
+    );
+    assert.deepEqual(
+      made.map(({ name }) => name),
+      names,
+    );
+    for (const claim of await site.list("pvc")) {
+      assert.equal(claim.status.phase, "Bound");
+      assert.equal(claim.spec.volumeName, `matomo-yonks-${claim.metadata!.name}`);
+    }
+    await site.expectUnchanged();
+  });
+
+  it("they grow in place: the same volumes, claims and servers", async () => {
+    const before_ = uids((await site.list(KEPT)).filter(ofSite));
+    const ids = (await volumes()).map(({ id }) => id);
+    site.config = settings({ storage: grown });
+    assertDataIsKept(await site.preview());
+    await site.up();
+    await assertGrown(site, ["12Gi", "9Gi", "25Gi"]);
+    const after_ = await volumes();
+    assert.deepEqual(
+      after_.map(({ id }) => id),
+      ids,
+    );
+    assert.deepEqual(
+      after_.map(({ size_gigabytes }) => size_gigabytes),
+      [9, 12, 25],
+    );
+    assert.deepEqual(uids((await site.list(KEPT)).filter(ofSite)), before_);
+    await site.expectUnchanged();
+  });
+
+  it("dynamic claims instead are refused: they would be empty", async () => {
+    const config = settings({ storage: { ...grown, mode: "dynamic" } });
+    const result = await site.attempt(["preview"], { config });
+    assert.notEqual(result.exitCode, 0);
+    assert.match(outputOf(result), /storage\.mode: found "dynamic"; allowed: "volumes"/);
+  });
+});
