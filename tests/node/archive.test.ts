@@ -1,0 +1,85 @@
+/**
+ * The archive CronJob's own pod: visits in, numbers out, and a Job that fails whenever nothing was
+ * archived (incidents 2, 3 and 4). The words of each false success are in scripts/archive.test.ts.
+ */
+import * as assert from "node:assert/strict";
+import { type Live, needsNode, type NodeSite, sharedSite } from "./harness";
+
+describe("the archive job", () => {
+  let site: NodeSite;
+
+  before(needsNode);
+  before(async () => {
+    site = await sharedSite();
+  });
+
+  /** Sets an environment variable of the Job's container. */
+  const environment = (name: string, value: string) => (job: Live) => {
+    const { env } = job.spec.template.spec.containers[0];
+    const entry = env.find((variable: { name: string }) => variable.name === name);
+    if (entry) entry.value = value;
+    else env.push({ name, value });
+  };
+
+  it("makes the reports that the API then gives", async () => {
+    for (const visitor of ["ada", "grace", "edsger"]) {
+      assert.equal(await site.track(visitor), 200);
+    }
+    const { succeeded, log } = await site.runJob("matomo-archive", "archive-good");
+    assert.ok(succeeded, log);
+    const report = await site.api("VisitsSummary.get", {
+      idSite: "1",
+      period: "day",
+      date: "today",
+    });
+    assert.equal(Number(report.nb_visits), await site.visits());
+  });
+
+  it("mounts no claim, and its token is in no log", async () => {
+    const job = await site.get("cronjob", "matomo-archive");
+    const { volumes } = job.spec.jobTemplate.spec.template.spec;
+    assert.ok(volumes.every((volume: Live) => !volume.persistentVolumeClaim));
+    const token = (await site.secret("matomo"))["archive-token"];
+    const logs = await site.kubectl("logs", "-n", "matomo", "job/archive-good");
+    assert.ok(!logs.includes(token));
+  });
+
+  it("waits for a web pod that is restarting", async () => {
+    await site.kubectl(
+      "delete",
+      "pod",
+      "-n",
+      "matomo",
+      "--wait=false",
+      (await site.pod("web")).metadata!.name!,
+    );
+    const { succeeded, log } = await site.runJob("matomo-archive", "archive-waits");
+    assert.ok(succeeded, log);
+    await site.webReady();
+  });
+
+  it("fails with a token that Matomo does not know", async () => {
+    const { succeeded, log } = await site.runJob("matomo-archive", "archive-token", (job) => {
+      const { spec } = job.spec.template;
+      const [container] = spec.containers;
+      container.command = [
+        ...["bash", "-c"],
+        // The same script with another file in place of the Secret's.
+        "printf %032d 0 >/tmp/archive-token; sed 's,/run/secrets/matomo/,/tmp/,' " +
+          "/opt/matomo/scripts/archive.sh >/tmp/archive.sh; exec bash /tmp/archive.sh",
+      ];
+    });
+    assert.ok(!succeeded, log);
+    assert.match(log, /ERROR: HTTP 401/);
+  });
+
+  it("fails when it is redirected, and when nobody listens", async () => {
+    // The Service's state port answers no page of Matomo's; 8083 has no listener at all.
+    const refused = await site.runJob("matomo-archive", "archive-refused", (job) => {
+      environment("MATOMO_URL", "http://matomo:8083")(job);
+      environment("WAIT_SECONDS", "3")(job);
+    });
+    assert.ok(!refused.succeeded, refused.log);
+    assert.match(refused.log, /ERROR: the site did not answer for 3 s/);
+  });
+});
