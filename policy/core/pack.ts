@@ -10,7 +10,8 @@ import { ClaimMemory } from "./memory";
 import { Exemption, parseSettings } from "./settings";
 import { Stack } from "./stack";
 
-const isStackRule = (rule: Rule): rule is StackRule => "checkStack" in rule;
+/** Whether a rule looks at the whole stack. */
+export const isStackRule = (rule: Rule): rule is StackRule => "checkStack" in rule;
 
 /** What a resource rule finds in one object; a stack rule finds nothing here. */
 export function checkResource(

@@ -5,6 +5,8 @@
  * still holds the ReadWriteOnce volume: Multi-Attach at every rollout (incident 13). Recreate, or a
  * RollingUpdate with maxSurge 0, stops the old pod first.
  */
+import { View } from "../core/data";
+import { anyOf, orElse } from "../core/logic";
 import { scaled } from "../core/quantity";
 import { Fault, Memory, resourceRule } from "../core/rule";
 import { objectNames, settings } from "../core/settings";
@@ -35,26 +37,33 @@ export default resourceRule({
 });
 
 function fault(workload: Workload, sharedClaims: string[], memory: Memory): Fault | undefined {
-  const strategy = workload.object.view.at("spec", "strategy");
-  const type = strategy.at("type").text() ?? "RollingUpdate";
-  if (type === "Recreate") {
-    return undefined;
-  }
-  const surge = strategy.at("rollingUpdate", "maxSurge").text() ?? "25%";
-  if (scaled(surge, 100) === 0) {
-    return undefined;
-  }
+  const spec = workload.object.view.at("spec");
   const namespace = workload.object.namespace();
-  const claim = claimNames(workload).find((name) => {
-    const text = name.text() ?? "";
-    return !sharedClaims.includes(`${namespace}/${text}`) && !memory.isSharedClaim(namespace, text);
-  });
-  if (!claim || workload.object.view.at("spec", "replicas").number() === 0) {
+  const isOwn = (claim: View) => {
+    const name = claim.text() ?? "";
+    return !sharedClaims.includes(`${namespace}/${name}`) && !memory.isSharedClaim(namespace, name);
+  };
+  const passes = anyOf([
+    () => stopsFirst(spec.at("strategy")),
+    () => !anyOf(claimNames(workload).map((claim) => () => isOwn(claim))),
+    () => spec.at("replicas").number() === 0,
+  ]);
+  if (passes) {
     return undefined;
   }
+  const claim = claimNames(workload).find((one) => orElse(() => isOwn(one), false));
   return {
     at: "spec.strategy",
-    found: `${type} with maxSurge ${surge} runs two pods at a rollout, and both mount claim ${claim.text()}`,
+    found: `${typeOf(spec.at("strategy"))} with maxSurge ${surgeOf(spec.at("strategy"))} runs two pods at a rollout, and both mount claim ${claim?.text()}`,
     fix: "Set strategy.type to Recreate, or maxSurge to 0; if many pods may mount that claim, name it in sharedClaims.",
   };
+}
+
+const typeOf = (strategy: View) => strategy.at("type").text() ?? "RollingUpdate";
+
+const surgeOf = (strategy: View) => strategy.at("rollingUpdate", "maxSurge").text() ?? "25%";
+
+/** The old pod is gone before the new one starts. A surge in percent rounds up to one pod. */
+function stopsFirst(strategy: View): boolean {
+  return typeOf(strategy) === "Recreate" || scaled(surgeOf(strategy), 100) === 0;
 }
