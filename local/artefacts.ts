@@ -139,3 +139,10 @@ export const coredns: Artefact = {
   title: "CoreDNS 1.12",
   command: { package: ".", output: "coredns", ldflags: "" },
 };
+
+/** Enforces NetworkPolicies on a real node. */
+export const policies: Artefact = {
+  name: "policies",
+  title: "the node's network policies",
+  command: { package: ".", output: "policies", ldflags: "" },
+};

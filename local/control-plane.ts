@@ -19,6 +19,7 @@ const users = [
   { name: "cloud-stand-in", groups: ["system:masters"] },
   { name: `system:node:${node.name}`, groups: ["system:nodes"] },
   { name: "system:kube-proxy", groups: [] },
+  { name: "policies", groups: ["system:masters"] },
 ] as const;
 
 /** A user of the API server that has a kubeconfig. */
@@ -180,7 +181,7 @@ export function userFile(user: User): string {
 }
 
 /** Users with a kubeconfig in the state folder: those of every cluster, those of a real node. */
-export const nodeUsers: User[] = [`system:node:${node.name}`, "system:kube-proxy"];
+export const nodeUsers: User[] = [`system:node:${node.name}`, "system:kube-proxy", "policies"];
 export const componentUsers = users
   .map(({ name }) => name)
   .filter((name) => name !== localContext && !nodeUsers.includes(name));

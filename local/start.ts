@@ -70,7 +70,7 @@ async function prepare(tier: Tier | undefined): Promise<Cluster | undefined> {
   const installed = await installedPulumi();
   const parts = [...(installed ? [] : engineParts), ...(tier ? clusterParts : [])];
   if (tier?.node) {
-    parts.push(artefacts.nodeTools, artefacts.coredns);
+    parts.push(artefacts.nodeTools, artefacts.coredns, artefacts.policies);
   }
   const tasks: ListrTask[] = [];
   for (const part of parts) {

@@ -10,7 +10,7 @@ import * as path from "node:path";
 import type { Readable } from "node:stream";
 import { execa } from "execa";
 import { generate } from "selfsigned";
-import { coredns, kubernetes, nodeTools } from "../artefacts";
+import { coredns, kubernetes, nodeTools, policies } from "../artefacts";
 import type { Cluster } from "../cluster";
 import { nodeUsers, userFile, writeKubeconfig } from "../control-plane";
 import { awaitDaemon, daemonPid, startDaemon } from "../daemons";
@@ -36,6 +36,7 @@ export async function openNode(folder: string, options: ToolchainOptions): Promi
   const binaries = [
     await ensureArtefact(kubernetes, options),
     await ensureArtefact(nodeTools, options),
+    await ensureArtefact(policies, options),
   ];
   const root = await nodeRoot(options);
   const programs = {
@@ -72,6 +73,12 @@ export async function openNode(folder: string, options: ToolchainOptions): Promi
 export async function inNode(folder: string, command: string[], input?: string): Promise<string> {
   const args = [...(await enterArguments(folder)), ...command];
   return (await execa("nsenter", args, { input })).stdout;
+}
+
+/** Runs a program of the machine in the node's network. */
+export async function inNodeNetwork(folder: string, command: string[]): Promise<string> {
+  const pid = await initPid(folder);
+  return (await execa("nsenter", ["--target", String(pid), "--net", "--", ...command])).stdout;
 }
 
 async function enterArguments(folder: string): Promise<string[]> {
