@@ -63,7 +63,7 @@ start_throwaway() {
     --innodb-buffer-pool-size=64M --innodb-log-file-size=64M --innodb-log-buffer-size=2M
     --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=OFF --innodb-sort-buffer-size=256K
     --key-buffer-size=1M --aria-pagecache-buffer-size=4M --aria-sort-buffer-size=1M
-    --myisam-sort-buffer-size=1M --performance-schema=OFF --query-cache-size=0
+    --myisam-sort-buffer-size=1M --performance-schema=OFF --loose-query-cache-size=0
     --table-open-cache=100 --table-definition-cache=400 --max-connections=5 --skip-log-bin
     --max-allowed-packet=1G --tmp-table-size=1M --max-heap-table-size=1M
     --character-set-server=utf8mb4 --innodb-strict-mode=OFF

@@ -111,7 +111,11 @@ describe("archive job", () => {
           if (req.url !== "/index.php" || req.method !== "POST") return res.writeHead(404).end();
           ${answer}
         }).listen(9000, "127.0.0.1", () => console.log("ready"));`;
-      server = site.sandbox.spawn({ user: 65534, mounts: {}, command: ["node", "-e", script] });
+      server = await site.sandbox.spawn({
+        user: 65534,
+        mounts: {},
+        command: ["node", "-e", script],
+      });
       await new Promise((resolve) => server!.stdout!.once("data", resolve));
       const env = { MATOMO_URL: "http://matomo:9000", WAIT_SECONDS: "2", TIMEOUT_SECONDS: "3" };
       try {
@@ -190,7 +194,11 @@ describe("archive job", () => {
         if (req.url === "/matomo.php") return res.end("here");
         setTimeout(() => res.end(${JSON.stringify(WORDS)}), 1500);
       }).listen(9000, "127.0.0.1", () => console.log("ready"));`;
-    const server = site.sandbox.spawn({ user: 65534, mounts: {}, command: ["node", "-e", hold] });
+    const server = await site.sandbox.spawn({
+      user: 65534,
+      mounts: {},
+      command: ["node", "-e", hold],
+    });
     await new Promise((resolve) => server.stdout!.once("data", resolve));
     const run = site.archive({ MATOMO_URL: "http://matomo:9000" });
     await new Promise((resolve) => setTimeout(resolve, 800));

@@ -160,7 +160,7 @@ describe("backup job", () => {
     async function started(word: string, env = {}) {
       const state = await site.fetchState();
       assert.equal(state.status, 0, state.output);
-      const running = site.spawnBackup(env);
+      const running = await site.spawnBackup(env);
       await until(word, async () => running.output().includes(word));
       return running;
     }
@@ -203,7 +203,7 @@ describe("backup job", () => {
       for (let point = 1; point <= 10; point++) {
         const state = await site.fetchState();
         assert.equal(state.status, 0, state.output);
-        const running = site.spawnBackup();
+        const running = await site.spawnBackup();
         await new Promise((resolve) => setTimeout(resolve, (whole * point) / 12));
         // Every process of the pod at once, as a node that goes down takes them.
         killAll(site, "HOSTNAME=matomo-backup-1");
@@ -274,10 +274,11 @@ describe("backup job", () => {
       );
       const state = await site.fetchState();
       assert.equal(state.status, 0);
-      const result = await site.spawnBackup(
+      const running = await site.spawnBackup(
         { PATH: "/shims:/usr/sbin:/usr/bin:/sbin:/bin" },
         { "/shims": bin },
-      ).finished;
+      );
+      const result = await running.finished;
       await fails(result, /differs from the dump/);
     });
     it("the client is older than the server", async () => {
@@ -289,10 +290,11 @@ describe("backup job", () => {
         0o755,
       );
       await site.fetchState();
-      const result = await site.spawnBackup(
+      const running = await site.spawnBackup(
         { PATH: "/shims:/usr/sbin:/usr/bin:/sbin:/bin" },
         { "/shims": bin },
-      ).finished;
+      );
+      const result = await running.finished;
       await fails(result, /client is 10\.3, the server .*incident 19/);
     });
     it("the database refuses the password", async () => {
@@ -306,7 +308,7 @@ describe("backup job", () => {
     it("another backup is running", async () => {
       const held = { user: DATABASE_USER, mounts: { "/backup": site.path("backup") } };
       const command = ["flock", "/backup/.lock", "bash", "-c", "echo held; sleep 60"];
-      const holder = site.sandbox.spawn({ ...held, command });
+      const holder = await site.sandbox.spawn({ ...held, command });
       await until("the lock", async () => holder.output().includes("held"));
       const result = await site.backup();
       for (const pid of site.pidsWith("/backup/.lock", "cmdline")) kill(pid);
@@ -343,7 +345,7 @@ describe("backup job", () => {
             ${answer};
           })
             .listen(9100, "127.0.0.1", () => console.log("ready"));`;
-        const server = site.sandbox.spawn({
+        const server = await site.sandbox.spawn({
           user: 65534,
           mounts: {},
           env: { TOKEN: site.secret("backup/state-token") },
@@ -368,7 +370,7 @@ describe("backup job", () => {
         const mounts = { "/backup": disk };
         const state = await site.fetchState({}, mounts);
         assert.equal(state.status, 0, state.output);
-        const running = site.spawnBackup({}, mounts);
+        const running = await site.spawnBackup({}, mounts);
         if (meanwhile) {
           await until("the dump", async () => running.output().includes("dumping"));
           meanwhile(disk);

@@ -154,7 +154,7 @@ describe("install", () => {
 
   it("waits for a database that starts later", async () => {
     await site.stopDatabase();
-    const running = site.spawnInstall();
+    const running = await site.spawnInstall();
     await until("the wait", async () => running.output().includes("waiting for the database"));
     await site.startDatabase();
     await ok(running.finished);
@@ -220,23 +220,28 @@ describe("install that is killed", () => {
         fs.rmSync(site.path("state", file), { force: true });
       }
     };
-    await fresh();
-    const started = Date.now();
-    await ok(site.install());
-    const whole = Date.now() - started;
-    const killed: string[] = [];
-    for (let point = 1; point <= 10; point++) {
+    let whole = Infinity;
+    for (let run = 0; run < 2; run++) {
       await fresh();
-      const running = site.spawnInstall();
-      await new Promise((resolve) => setTimeout(resolve, (whole * point) / 11));
-      running.kill("SIGKILL");
-      const { status, output } = await running.finished;
-      killed.push(status === null ? (output.trim().split("\n").pop() ?? "") : "ended before");
+      const started = Date.now();
       await ok(site.install());
-      assert.equal(await census(site), ONCE, `after a kill at point ${point}`);
+      whole = Math.min(whole, Date.now() - started);
+    }
+    let killed = 0;
+    for (let attempt = 0; killed < 10; attempt++) {
+      assert.ok(attempt < 30, `only ${killed} of ${attempt} installs were caught before their end`);
+      await fresh();
+      const started = Date.now();
+      const running = await site.spawnInstall();
+      await new Promise((resolve) => setTimeout(resolve, (whole * (killed + 1)) / 11));
+      running.kill("SIGKILL");
+      const { status } = await running.finished;
+      if (status === null) killed++;
+      else whole = Math.min(whole, Date.now() - started);
+      await ok(site.install());
+      assert.equal(await census(site), ONCE, `after kill ${killed}`);
       assert.match(config(site), /\[PluginsInstalled\]/);
     }
-    assert.ok(killed.filter((at) => at !== "ended before").length >= 7, killed.join(", "));
   });
 });
 

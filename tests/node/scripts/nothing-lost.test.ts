@@ -30,7 +30,7 @@ describe("nothing is lost", () => {
   before(async () => {
     await site.start();
     await site.up();
-    client = site.sandbox.spawn({ user: 65534, mounts: {}, command: ["node", "-e", CLIENT] });
+    client = await site.sandbox.spawn({ user: 65534, mounts: {}, command: ["node", "-e", CLIENT] });
     await answered(20);
   });
   after(() => site.dispose());

@@ -1,25 +1,42 @@
 /**
  * Pods without a cluster: runs the scripts of components/scripts in containers made of namespaces
- * alone, with the machine's own MariaDB, Apache and PHP, as the pods do: the same paths, the same
- * users, no capability, no_new_privs, a read-only root, and a network that only the test is in.
+ * alone, in the images of the node tier, as the pods do: the same paths, the same users, no
+ * capability, no_new_privs, a read-only root, and a network that only the test is in.
  *
- * Needs root on Linux and Debian's packages (see `missing`). Nothing is started outside the
- * namespaces, and all of it ends with `dispose`.
+ * Needs root on a Debian. Nothing is started outside the namespaces, and all of it ends with
+ * `dispose`.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { imageSources, systems } from "../../../local/node/images";
+import { ensureArtefact } from "../../../local/toolchain";
 
-const PROGRAMS = ["/usr/sbin/apache2", "/usr/sbin/mariadbd", "/usr/bin/php", "/usr/bin/zstd"];
+/** Root file systems, unpacked once for all tests of a run; in memory, as all that is made here. */
+const roots = new Map<string, Promise<string>>();
 
-/** What this machine lacks for these tests; empty when it can run them. */
-export function missing(): string[] {
-  const lacks = PROGRAMS.filter((program) => !fs.existsSync(program));
-  return process.getuid?.() === 0 ? lacks : ["root", ...lacks];
+/** The machine's own root for the tests' programs, an image's for what runs in a pod. */
+function rootOf(image: Container["image"]): Promise<string> {
+  if (image === undefined) return Promise.resolve("/");
+  let root = roots.get(image);
+  if (!root) roots.set(image, (root = unpack(image)));
+  return root;
+}
+
+async function unpack(image: "matomo" | "mariadb"): Promise<string> {
+  if (process.getuid?.() !== 0) throw new Error("these tests make containers, which needs root");
+  const folder = await ensureArtefact(systems[image], { sources: imageSources });
+  const root = fs.mkdtempSync(`/dev/shm/matomo-image-${image}-`);
+  process.once("exit", () => fs.rmSync(root, { recursive: true, force: true }));
+  const { status } = spawnSync("tar", ["-xf", path.join(folder, "layer.tar"), "-C", root]);
+  if (status !== 0) throw new Error(`the image ${image} cannot be unpacked to ${root}`);
+  return root;
 }
 
 /** One container: its user, what is mounted where, its environment and its command. */
 export interface Container {
+  /** Whose programs: an image's, or the machine's own. */
+  image?: "matomo" | "mariadb";
   user: number;
   /** Directory inside → directory of the machine; a trailing `:ro` on the latter is read-only. */
   mounts: Record<string, string>;
@@ -41,30 +58,26 @@ export type Running = ChildProcess & { finished: Promise<Result>; output: () => 
 const HOSTS = ["matomo", "matomo-state", "matomo-mariadb", "matomo.example.com"];
 
 /** The root file system, made in a mount namespace of its own and entered by chroot. */
-function enter(root: string, container: Container): string {
+function enter(lower: string, root: string, container: Container): string {
   const lines = [
     "set -euo pipefail",
-    `mount -t tmpfs -o mode=755 root ${root}`,
+    `mount -t tmpfs tmpfs ${root}.upper && mkdir ${root}.upper/files ${root}.upper/work`,
+    `mount -t overlay -o lowerdir=${lower},upperdir=${root}.upper/files,workdir=${root}.upper/work overlay ${root}`,
     `cd ${root}`,
-    "mkdir -p usr etc dev proc tmp run/secrets state backup opt/matomo var/www/html var/lib var/log",
-    "mount --bind /usr usr && mount -o remount,ro,bind usr",
-    "for link in bin sbin lib lib64; do [ ! -e /$link ] || ln -s usr/$link $link; done",
-    "mount --bind /etc etc && mount -o remount,ro,bind etc",
+    "mkdir -p dev proc tmp run/secrets",
     "mount --rbind /dev dev",
     "mount --bind /proc proc",
-    `mount --bind ${root}.hosts etc/hosts`,
+    `cp ${root}.hosts etc/hosts`,
     "mount -t tmpfs -o mode=1777 tmp tmp",
   ];
   for (const [inside, from] of Object.entries(container.mounts)) {
     const [source, mode] = from.split(":");
-    // /usr is read-only by now: what is mounted below it gets a tmpfs for its parent.
-    if (inside.startsWith("/usr/")) lines.push(`mount -t tmpfs tmpfs .${path.dirname(inside)}`);
     lines.push(`mkdir -p .${inside}`, `mount --bind ${source} .${inside}`);
     if (mode === "ro") lines.push(`mount -o remount,ro,bind .${inside}`);
   }
   const user = container.user;
   lines.push(
-    "mount -o remount,ro .",
+    "mount -o remount,ro,bind .",
     `exec chroot . setpriv --reuid=${user} --regid=${user} --clear-groups --no-new-privs ` +
       `--bounding-set=-all --inh-caps=-all -- "$@"`,
   );
@@ -113,9 +126,11 @@ export class Sandbox {
   }
 
   /** Starts a container; its output goes to `output` of what is returned, and to the promise. */
-  spawn(container: Container): Running {
+  async spawn(container: Container): Promise<Running> {
+    const lower = await rootOf(container.image);
     const root = path.join(this.dir, `root-${this.count++}`);
     fs.mkdirSync(root);
+    fs.mkdirSync(`${root}.upper`);
     fs.writeFileSync(`${root}.hosts`, `127.0.0.1 localhost ${HOSTS.join(" ")}\n`);
     const network = this.network?.pid;
     const child = spawn(
@@ -124,7 +139,7 @@ export class Sandbox {
         `--net=/proc/${network}/ns/net`,
         ...["unshare", "--mount", "--propagation", "private"],
         // Its standard input is a socket, for which bash would read a person's .bashrc.
-        ...["bash", "--norc", "-c", enter(root, container), "bash", ...container.command],
+        ...["bash", "--norc", "-c", enter(lower, root, container), "bash", ...container.command],
       ],
       {
         env: {
@@ -151,8 +166,8 @@ export class Sandbox {
     return running;
   }
 
-  run(container: Container): Promise<Result> {
-    return this.spawn(container).finished;
+  async run(container: Container): Promise<Result> {
+    return (await this.spawn(container)).finished;
   }
 
   /** Every process in the sandbox's network, which is in no other. */

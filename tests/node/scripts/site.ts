@@ -92,18 +92,24 @@ export class Site {
     for (const name of secrets) {
       mounts[`/run/secrets/${name}`] = `${path.join(dir, "secrets", name)}:ro`;
     }
-    return { user: WEB_USER, mounts, env: { PHP_INI_SCAN_DIR: ":/opt/matomo/config" }, command };
+    return {
+      image: "matomo",
+      user: WEB_USER,
+      mounts,
+      env: { PHP_INI_SCAN_DIR: ":/opt/matomo/config" },
+      command,
+    };
   }
 
   layout(): Promise<Result> {
     return this.sandbox.run(this.webContainer(["bash", "/opt/matomo/scripts/layout.sh"], []));
   }
-  spawnInstall(): Running {
+  spawnInstall(): Promise<Running> {
     const command = ["php", "/opt/matomo/scripts/install.php"];
     return this.sandbox.spawn(this.webContainer(command, ["matomo", "mariadb"]));
   }
-  install(): Promise<Result> {
-    return this.spawnInstall().finished;
+  async install(): Promise<Result> {
+    return (await this.spawnInstall()).finished;
   }
   /** Runs a command beside Apache, as `kubectl exec` does. */
   exec(...command: string[]): Promise<Result> {
@@ -115,7 +121,7 @@ export class Site {
 
   /** Apache, until it answers. */
   async startWeb(): Promise<void> {
-    const web = this.sandbox.spawn(
+    const web = await this.sandbox.spawn(
       this.webContainer(["bash", "/opt/matomo/scripts/web-start.sh"], ["backup"]),
     );
     this.web = web;
@@ -142,6 +148,7 @@ export class Site {
   private mariadb(command: string[], env: Record<string, string> = {}): Container {
     const { dir } = this.sandbox;
     return {
+      image: "mariadb",
       user: DATABASE_USER,
       mounts: {
         "/var/lib/mysql": this.directories.data,
@@ -176,7 +183,7 @@ export class Site {
     ].join("\n");
     const container = this.mariadb(["bash", "-c", script], { PASSWORD: password });
     container.mounts["/conf"] = `${conf}:ro`;
-    const database = this.sandbox.spawn(container);
+    const database = await this.sandbox.spawn(container);
     this.database = database;
     await until("MariaDB", async () => {
       if (database.exitCode !== null) throw new Error(`MariaDB ended:\n${database.output()}`);
@@ -225,6 +232,7 @@ export class Site {
   archive(env: Record<string, string> = {}): Promise<Result> {
     const secrets = `${path.join(this.sandbox.dir, "secrets/matomo")}:ro`;
     return this.sandbox.run({
+      image: "matomo",
       user: WEB_USER,
       mounts: {
         "/opt/matomo/scripts": `${SCRIPTS}:ro`,
@@ -247,12 +255,14 @@ export class Site {
   private backupContainer(script: string, env: Record<string, string>, mounts: Mounts): Container {
     const command = ["bash", `/opt/matomo/scripts/${script}`];
     const container = this.mariadb(command, { ...this.backupEnv, ...env });
+    // The init container is the image that has curl.
+    if (script === "fetch-state.sh") container.image = "matomo";
     return { ...container, mounts: { ...container.mounts, ...mounts } };
   }
   fetchState(env: Record<string, string> = {}, mounts: Mounts = {}): Promise<Result> {
     return this.sandbox.run(this.backupContainer("fetch-state.sh", env, mounts));
   }
-  spawnBackup(env: Record<string, string> = {}, mounts: Mounts = {}): Running {
+  spawnBackup(env: Record<string, string> = {}, mounts: Mounts = {}): Promise<Running> {
     return this.sandbox.spawn(this.backupContainer("backup.sh", env, mounts));
   }
   private give(volume: "backup", user: number): void {
@@ -263,7 +273,7 @@ export class Site {
     this.give("backup", DATABASE_USER);
     const state = await this.fetchState(env);
     if (state.status !== 0) return state;
-    const { status, output } = await this.spawnBackup(env).finished;
+    const { status, output } = await (await this.spawnBackup(env)).finished;
     return { status, output: state.output + output };
   }
   /** With the web pod's user: kubelet hands it the backup volume by the pod's fsGroup. */

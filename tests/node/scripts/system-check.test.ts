@@ -74,7 +74,7 @@ describe("system check", () => {
           answer.pipe(res);
         }));
       }).listen(443, "127.0.0.1", () => console.log("ready"));`;
-    const server = site.sandbox.spawn({
+    const server = await site.sandbox.spawn({
       user: 65534,
       mounts: { "/tls": `${tls}:ro` },
       command: ["node", "-e", front],
