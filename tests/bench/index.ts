@@ -8,6 +8,7 @@ import * as path from "node:path";
 import { startCluster, stopCluster } from "../../local/cluster";
 import { type Engine, openEngine } from "../../local/engine";
 import { policyPack } from "../../local/policy-pack";
+import { benchPolicy } from "./policy";
 
 const ROUNDS = 5;
 const CHECKOUT = path.join(__dirname, "../..");
@@ -101,6 +102,7 @@ async function main(): Promise<void> {
     const rows = [];
     for (const pair of pairs) rows.push(await compare(pair));
     console.table(rows);
+    benchPolicy();
   } finally {
     await stopCluster(folder);
     await fs.rm(folder, { recursive: true });
