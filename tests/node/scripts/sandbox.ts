@@ -86,13 +86,14 @@ function enter(lower: string, root: string, container: Container): string {
 
 export class Sandbox {
   /** In memory: what is tested is what the scripts do, not how busy the machine's disk is. */
-  readonly dir = fs.mkdtempSync("/dev/shm/matomo-sandbox-");
+  dir = "";
   private readonly running = new Set<Running>();
   private network?: ChildProcess;
   private count = 0;
 
   /** Makes the network: a loopback that nothing else is on. */
   async start(): Promise<void> {
+    this.dir = fs.mkdtempSync("/dev/shm/matomo-sandbox-");
     // A front end of a test may take port 443, without a capability.
     const ports = "echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start";
     const script = `ip link set lo up && ${ports} && echo up && exec sleep infinity`;
@@ -188,6 +189,6 @@ export class Sandbox {
       for (const pid of this.processes()) process.kill(pid, "SIGKILL");
       await Promise.all([...this.running].map((child) => child.finished));
     }
-    fs.rmSync(this.dir, { recursive: true, force: true });
+    if (this.dir) fs.rmSync(this.dir, { recursive: true, force: true });
   }
 }
