@@ -25,7 +25,7 @@ import {
   WWW_DATA,
 } from "./pods";
 import { half } from "./quantity";
-import { type RenderArgs, webConfig } from "./scripts/render";
+import { type RenderArgs, webConfig } from "./web-config";
 
 /** Ports of the web pod: for the ingress, for the backup, for pods of the namespace. */
 export const SITE_PORT = 8080;

@@ -7,7 +7,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { databaseCapacity } from "../../../components/capacity";
 import { serverOptions } from "../../../components/database";
-import { type RenderArgs, webConfig } from "../../../components/scripts/render";
+import { type RenderArgs, webConfig } from "../../../components/web-config";
 import { type Container, type Result, type Running, Sandbox } from "./sandbox";
 
 const SCRIPTS = path.resolve(__dirname, "../../../components/scripts");

@@ -7,7 +7,7 @@ import {
   phpIni,
   type RenderArgs,
   webConfig,
-} from "../../../components/scripts/render";
+} from "../../../components/web-config";
 
 const ARGS: RenderArgs = {
   hosts: ["matomo.example.com", "stats.example.org"],
