@@ -29,14 +29,18 @@ import { STORAGE_CLASS } from "./storage";
 export const DATABASE_NAME = "matomo";
 export const DATABASE_PORT = 3306;
 
+/**
+ * What the claim template states, by the contract. It is immutable, and the claim that its name
+ * leads to is made, and grown, by storage.ts: a size from the settings could only be in the way.
+ */
+const TEMPLATE_SIZE = "8Gi";
+
 export interface DatabaseArgs {
   image: string;
   /** Memory limit, for example 1Gi. */
   memory: string;
   /** Buffers and connections that fit it. */
   capacity: DatabaseCapacity;
-  /** Size that the claim template states; the claim itself may have grown since. */
-  templateSize: string;
   /** The claim that the template's name leads to. */
   claim: pulumi.Input<string>;
   credentials: MountedSecret;
@@ -107,7 +111,7 @@ export class Database extends pulumi.ComponentResource {
               spec: {
                 accessModes: ["ReadWriteOnce"],
                 storageClassName: STORAGE_CLASS,
-                resources: { requests: { storage: args.templateSize } },
+                resources: { requests: { storage: TEMPLATE_SIZE } },
               },
             },
           ],

@@ -88,7 +88,6 @@ export class MatomoSite extends pulumi.ComponentResource {
         image: images.mariadb,
         memory: mariadb.memory,
         capacity: capacity.database,
-        templateSize: storage.database,
         claim: volumes.databaseClaim,
         credentials: credentials.database,
       },

@@ -68,7 +68,9 @@ export async function openEngine(
     ...process.env,
     PATH: await enginePath(home, options.standIns ?? "missing", options),
     PULUMI_HOME: home,
-    PULUMI_BACKEND_URL: `file://${backend}`,
+    // Without sidecar files: their writes are not atomic, and a killed engine left an empty one, with
+    // which the state cannot be read any more. The state itself is renamed into its place.
+    PULUMI_BACKEND_URL: `file://${backend}?metadata=skip`,
     PULUMI_CONFIG_PASSPHRASE: await passphrase(stateFolder),
     // The stacks' files in git hold no key of this engine; the stack's state does.
     PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER: "true",

@@ -55,7 +55,7 @@ describe("engine", () => {
   it("keeps home, backend and passphrase to itself", async () => {
     const { env } = await open();
     assert.equal(env.PULUMI_HOME, path.join(state, "pulumi"));
-    assert.equal(env.PULUMI_BACKEND_URL, `file://${state}/backend`);
+    assert.equal(env.PULUMI_BACKEND_URL, `file://${state}/backend?metadata=skip`);
     assert.equal(env.MATOMO_LOCAL_KUBECONFIG, path.join(state, "kubeconfig"));
     assert.match(env.PULUMI_CONFIG_PASSPHRASE!, /^[\w-]{43}$/);
     assert.equal(fs.statSync(state).mode & 0o777, 0o700);
