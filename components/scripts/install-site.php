@@ -31,6 +31,12 @@ const ARCHIVE_TOKEN = 'Archive job of the cluster';
 /** Tables, anonymous user and versions. A fresh database, or one that an installer left half made. */
 function createSchema(InstalledSite $found): void
 {
+    if ($found->tables === 0 && !empty(Config::getInstance()->PluginsInstalled['PluginsInstalled'])) {
+        // A configuration that outlived its database counts plugins whose tables are gone with it:
+        // they would never be made again, and every visit would be answered with an error.
+        Config::getInstance()->PluginsInstalled = ['PluginsInstalled' => []];
+        Config::getInstance()->forceSave();
+    }
     if ($found->version === null) {
         say($found->tables === 0 ? 'making the tables' : 'finishing an install that was cut short');
         DbHelper::createTables();
