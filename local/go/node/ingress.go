@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"time"
 )
 
 // ingress stands in for ingress-nginx in front of one Service: it ends TLS, which here the loopback
@@ -25,7 +26,12 @@ func ingress(args []string) error {
 	if *trust != "" && err != nil {
 		return err
 	}
-	reverse := &httputil.ReverseProxy{Rewrite: func(request *httputil.ProxyRequest) {
+	// A connection that is kept would outlive the pod at its other end and take requests with it.
+	transport := &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+	}
+	reverse := &httputil.ReverseProxy{Transport: transport, Rewrite: func(request *httputil.ProxyRequest) {
 		request.SetURL(target)
 		request.Out.Host = request.In.Host
 		client, _, _ := net.SplitHostPort(request.In.RemoteAddr)
