@@ -52,7 +52,9 @@ export class NodeSite extends Site {
     const id = Buffer.from(visitor).toString("hex").padEnd(16, "0").slice(0, 16);
     const page = encodeURIComponent(`https://${HOST}/${visitor}`);
     const query = `idsite=1&rec=1&_id=${id}&url=${page}`;
-    return (await fetch(`${this.url}matomo.php?${query}`, { headers })).status;
+    // A request in flight when its pod was killed is never answered.
+    const signal = AbortSignal.timeout(20_000);
+    return (await fetch(`${this.url}matomo.php?${query}`, { headers, signal })).status;
   }
 
   /** Asks Matomo's API with the archive token, as JSON. */
@@ -68,12 +70,13 @@ export class NodeSite extends Site {
     return JSON.parse(text);
   }
 
-  /** The pod of a component that is not about to end. */
+  /** The pod of a component that has not ended and is not about to. */
   async pod(component: string): Promise<Live> {
     const label = `app.kubernetes.io/component=${component}`;
     const list = await this.kubectl("get", "pods", "-n", "matomo", "-l", label, "-o", "json");
     const pods = (JSON.parse(list).items as Live[]).filter(
-      ({ metadata }) => !metadata!.deletionTimestamp,
+      ({ metadata, status }) =>
+        !metadata!.deletionTimestamp && !["Succeeded", "Failed"].includes(status.phase),
     );
     assert.equal(pods.length, 1, `pods of ${component}`);
     return pods[0];

@@ -34,11 +34,7 @@ describe("the network of a site", () => {
       await site.kubectl("wait", "pod", "-n", "matomo", `probe-${component}`, ...wait.slice(0, 1));
     }
     const ip = async (component: string) => (await site.pod(component)).status.podIP as string;
-    addresses = {
-      web: await ip("web"),
-      mariadb: await ip("mariadb"),
-      archive: await ip("archive"),
-    };
+    addresses = { web: await ip("web"), mariadb: await ip("mariadb") };
   });
   after(async () => {
     for (const namespace of ["matomo", "default", "ingress-nginx"]) {
