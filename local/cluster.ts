@@ -86,7 +86,7 @@ export async function startCluster(
     await awaitDaemon(folder, "kube-apiserver", () => isReady(folder, port));
     controlPlane.writeKubeconfig(folder, localContext, port, kubeconfig);
 
-    report("controllers, scheduler, simulated nodes");
+    report(node ? "controllers, scheduler" : "controllers, scheduler, simulated nodes");
     const cluster = await openCluster(stateFolder, options);
     if (isRestarted) {
       // They look for a lost API server only every half minute. In a real control plane they lose
@@ -101,7 +101,10 @@ export async function startCluster(
     }
     await startControllers(folder, port, kubernetesFolder, node ? undefined : kwokFolder);
     await applyBase(cluster, definitions, !node);
-    await node?.start(cluster, port);
+    if (node) {
+      report("node: images, kubelet, DNS");
+      await node.start(cluster, port);
+    }
     return { ...cluster, cloudUrl: await cloudUrl(folder) };
   } finally {
     await release();
