@@ -2,12 +2,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import {
-  commonConfig,
-  phpIni,
-  type RenderArgs,
-  webConfig,
-} from "../../../components/web-config";
+import { commonConfig, phpIni, type RenderArgs, webConfig } from "../../../components/web-config";
 
 const ARGS: RenderArgs = {
   hosts: ["matomo.example.com", "stats.example.org"],
