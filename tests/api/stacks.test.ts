@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
-import { newSite, sharedSite, type Site, titles } from "./harness";
+import { newSite, type Site, titles } from "./harness";
 
 /** Objects of the contract in the namespace, with what the program adds to them. */
 const OBJECTS = [
@@ -70,7 +70,7 @@ for (const pair of [
       });
     });
     after(async () => {
-      await Promise.all(["personal", "local"].map((stack) => sites[stack]?.close()));
+      await Promise.all(pair.map((stack) => sites[stack]?.close()));
     });
 
     for (const stack of pair) {
@@ -184,9 +184,8 @@ for (const pair of [
   });
 }
 
-/** The stacks of the first pair are kept for the other files. */
+/** A site of this file alone: those that the files share have been changed by some of them. */
 async function goUp(stack: string): Promise<Site> {
-  if (stack === "liberty" || stack === "yonks") return sharedSite(stack);
   const site = await newSite(stack);
   await site.up();
   return site;
