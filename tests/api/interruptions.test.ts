@@ -42,7 +42,25 @@ async function upInterrupted(
   }
   await engine;
   await interrupted;
+  await endOrphans(site.engine.env.PULUMI_HOME!);
   return { interrupted: interrupted !== undefined, output: lines.join("\n") };
+}
+
+/**
+ * Ends what a killed engine left running: Node 20 can spin for ever over the error that its program
+ * then shows, with gigabytes of memory. Known by the engine's home in their environment.
+ */
+async function endOrphans(home: string): Promise<void> {
+  const processes = await fs.readdir("/proc").catch(() => []);
+  for (const pid of processes.filter((name) => /^\d+$/.test(name))) {
+    const environment = await fs.readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+    if (!environment.split("\0").includes(`PULUMI_HOME=${home}`)) continue;
+    try {
+      process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // It ended by itself in the meantime.
+    }
+  }
 }
 
 interface StateEntry {
