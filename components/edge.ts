@@ -10,6 +10,7 @@ import { CustomResource } from "@pulumi/kubernetes/apiextensions";
 import { Ingress } from "@pulumi/kubernetes/networking/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { NAMES, NAMESPACE, objectMeta, selectorLabels } from "./labels";
+import { BODY_MIB } from "./web-config";
 
 const DIRECTORIES = {
   staging: "https://acme-staging-v02.api.letsencrypt.org/directory",
@@ -43,7 +44,7 @@ export function ingressAnnotations(args: Pick<EdgeArgs, "class" | "requestsPerSe
   if (args.class !== "nginx") return {};
   const nginx = {
     "force-ssl-redirect": "true",
-    "proxy-body-size": "100m",
+    "proxy-body-size": `${BODY_MIB}m`,
     "proxy-connect-timeout": "60",
     "proxy-read-timeout": "600",
     "proxy-send-timeout": "600",
