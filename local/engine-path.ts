@@ -8,6 +8,7 @@ import * as fs from "node:fs/promises";
 import * as os from "node:os";
 import * as path from "node:path";
 import { execa } from "execa";
+import { parse } from "yaml";
 import { kubernetesProvider, languageHost, pulumiCli } from "./artefacts";
 import { checkout } from "./paths";
 import { ensureArtefact, ensureBundle, type ToolchainOptions } from "./toolchain";
@@ -22,9 +23,15 @@ export type StandIns = "missing" | "always";
 const oldestPulumi = { major: 3, minor: 255 };
 const standInNames = ["random", "digitalocean"];
 
-/** PATH for the engine, whose home is `home`. Builds what is neither installed nor built. */
+const HOST = languageHost.command!.output;
+
+/**
+ * PATH for the engine, whose home is `home`, to run a project. Builds what is neither installed nor
+ * built.
+ */
 export async function enginePath(
   home: string,
+  project: string,
   standIns: StandIns,
   options: ToolchainOptions,
 ): Promise<string> {
@@ -33,11 +40,28 @@ export async function enginePath(
     await shareInstalledPlugins(home);
   } else {
     // The engine looks for its language host beside itself, and for providers in its home.
-    folders.push(await ensureBundle([pulumiCli, languageHost], options));
+    const host = await hostOptions(project);
+    const beside = ([, folder]: string[]) => ({ [HOST]: languageHostScript(folder, host) });
+    folders.push(await ensureBundle([pulumiCli, languageHost], beside, options));
     await installProvider(home, await ensureArtefact(kubernetesProvider, options));
   }
   folders.push(await standInFolder(home, standIns));
   return [...folders, process.env.PATH].join(path.delimiter);
+}
+
+/** How the project wants Node started: `runtime.options` of its Pulumi.yaml. */
+async function hostOptions(project: string): Promise<Record<string, unknown>> {
+  const { runtime } = parse(await fs.readFile(path.join(project, "Pulumi.yaml"), "utf8"));
+  return runtime.options ?? {};
+}
+
+/**
+ * The built language host is older than the engine: it takes a project's options as flags, which the
+ * engine has ceased to send.
+ */
+function languageHostScript(folder: string, options: Record<string, unknown>): string {
+  const flags = Object.entries(options).map(([name, value]) => `'-${name}=${value}'`);
+  return `#!/bin/sh\nexec '${path.join(folder, HOST)}' ${flags.join(" ")} "$@"\n`;
 }
 
 /** Whether `pulumi` on PATH is new enough to be used. */

@@ -66,7 +66,7 @@ export async function openEngine(
   }
   const env: NodeJS.ProcessEnv = {
     ...process.env,
-    PATH: await enginePath(home, options.standIns ?? "missing", options),
+    PATH: await enginePath(home, project, options.standIns ?? "missing", options),
     PULUMI_HOME: home,
     // Without sidecar files: their writes are not atomic, and a killed engine left an empty one, with
     // which the state cannot be read any more. The state itself is renamed into its place.

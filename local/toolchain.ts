@@ -64,10 +64,11 @@ async function locate(artefact: Artefact, { cache, sources }: ToolchainOptions) 
 
 /**
  * One folder with the commands of several artefacts, for a command that looks for another one beside
- * itself.
+ * itself. A script takes the place of the command of its name, whose folder it is given.
  */
 export async function ensureBundle(
   artefacts: Artefact[],
+  scripts: (folders: string[]) => Record<string, string>,
   options: ToolchainOptions = {},
 ): Promise<string> {
   const folders: string[] = [];
@@ -75,14 +76,19 @@ export async function ensureBundle(
     folders.push(await ensureArtefact(artefact, options));
   }
   const names = folders.map((folder) => path.basename(folder));
-  const key = createHash("sha256").update(names.join()).digest("hex").slice(0, 16);
+  const beside = scripts(folders);
+  const parts = JSON.stringify([names, beside]);
+  const key = createHash("sha256").update(parts).digest("hex").slice(0, 16);
   const bundle = path.join(path.dirname(folders[0]), `bundle-${key}`);
   if (!existsSync(bundle)) {
     const partial = await fs.mkdtemp(`${bundle}.partial-`);
     for (const folder of folders) {
       for (const file of await fs.readdir(folder)) {
-        await fs.link(path.join(folder, file), path.join(partial, file));
+        if (!(file in beside)) await fs.link(path.join(folder, file), path.join(partial, file));
       }
+    }
+    for (const [name, text] of Object.entries(beside)) {
+      await fs.writeFile(path.join(partial, name), text, { mode: 0o755 });
     }
     await fs.rename(partial, bundle).catch(async (error: NodeJS.ErrnoException) => {
       // Another run made the same folder of the same files.

@@ -152,11 +152,15 @@ describe("toolchain", () => {
   });
 
   it("puts the commands of a bundle side by side, and again for another version", async () => {
-    const first = await ensureBundle([artefact], { cache, sources });
+    const bundle = (text: string) =>
+      ensureBundle([artefact], ([folder]) => ({ thing: `${text} ${folder}` }), { cache, sources });
+    const first = await bundle("starts");
     assert.deepEqual(fs.readdirSync(first).sort(), ["other-name", "thing"]);
-    assert.equal(await ensureBundle([artefact], { cache, sources }), first);
+    assert.match(fs.readFileSync(path.join(first, "thing"), "utf8"), /^starts .*thing/);
+    assert.equal(await bundle("starts"), first);
+    assert.notEqual(await bundle("starts otherwise"), first);
     fs.appendFileSync(path.join(sources, "thing", "go.mod"), "more\n");
-    assert.notEqual(await ensureBundle([artefact], { cache, sources }), first);
+    assert.notEqual(await bundle("starts"), first);
   });
 
   it("says what to do without Go", async () => {
