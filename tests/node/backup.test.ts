@@ -4,7 +4,9 @@
  * Each fault of the scripts themselves is in scripts/backup.test.ts.
  */
 import * as assert from "node:assert/strict";
-import { type Live, needsNode, type NodeSite, sharedSite, until } from "./harness";
+import type { V1CronJob } from "@kubernetes/client-node";
+import { restoreJob, type RestoreOptions } from "../../fleet/restore-job";
+import { HOST, type Live, needsNode, type NodeSite, sharedSite, until } from "./harness";
 
 describe("the backup job", () => {
   let site: NodeSite;
@@ -124,27 +126,17 @@ describe("the backup job", () => {
       ),
     );
     await site.query("DROP DATABASE matomo; CREATE DATABASE matomo");
-    const restore = (name: string, more: Live[] = []) =>
-      site.runJob("matomo-backup", name, (job) => {
-        once(job);
-        const { spec } = job.spec.template;
-        spec.initContainers = [];
-        // The state is the web server's.
-        Object.assign(spec.securityContext, { runAsUser: 33, runAsGroup: 33, fsGroup: 33 });
-        const [container] = spec.containers;
-        container.command = ["bash", "/opt/matomo/scripts/restore.sh"];
-        container.env.push({ name: "BACKUP", value: "newest" }, ...more);
-        spec.volumes.push({ name: "state", persistentVolumeClaim: { claimName: "matomo" } });
-        container.volumeMounts.push({ name: "state", mountPath: "/state" });
-      });
+    const restore = async (name: string, options: Partial<RestoreOptions> = {}) => {
+      const cronJob = (await site.get("cronjob", "matomo-backup")) as V1CronJob;
+      const job = restoreJob(cronJob, name, { backup: "newest", ...options });
+      await site.cluster.kubectl(["create", "-f", "-"], JSON.stringify(job));
+      return site.jobResult(name);
+    };
     const refused = await restore("restore-refused");
     // The volume still holds the old site's state.
     assert.ok(!refused.succeeded, refused.log);
     assert.match(refused.log, /RESTORE_OVERWRITE/);
-    const { succeeded, log } = await restore("restore-good", [
-      { name: "RESTORE_OVERWRITE", value: "yes" },
-      { name: "RESTORE_CONFIRM", value: "matomo.local.example.com" },
-    ] as unknown as Live[]);
+    const { succeeded, log } = await restore("restore-good", { replace: HOST });
     assert.ok(succeeded, log);
     assert.equal(
       await site.query("CHECKSUM TABLE matomo_log_visit, matomo_user, matomo_site"),
