@@ -6,19 +6,14 @@ import * as path from "node:path";
 import { Command } from "commander";
 import { parseSettings, SettingsError } from "../../components/settings";
 import { checkAll } from "../../policy/core/pack";
-import type { Finding } from "../../policy/core/rule";
 import { rules } from "../../policy/rules";
 import { runCommand } from "./command";
-import { asText, exitCode, type StackReport, type Violation, writeReport } from "./report";
+import { asText, exitCode, type StackReport, writeReport } from "./report";
 import { renderSettings } from "./render";
 import { chosenStacks, rawConfiguration } from "./stack-files";
+import { fromFinding } from "./violations";
 
 const checkout = path.resolve(__dirname, "..", "..");
-
-function violationOf({ rule: name, kind, message }: Finding): Violation {
-  const { level, url } = rules.find((rule) => rule.name === name)!;
-  return { rule: name, level: kind === "violation" ? level : "advisory", message, url };
-}
 
 /** Judges one stack by its file alone. */
 export async function checkOffline(project: string, stack: string): Promise<StackReport> {
@@ -26,7 +21,7 @@ export async function checkOffline(project: string, stack: string): Promise<Stac
   try {
     const settings = parseSettings(await rawConfiguration(project, stack));
     const { resources } = await renderSettings(settings, { stack, withFieldManager: true });
-    const violations = checkAll(rules, resources).map(violationOf);
+    const violations = checkAll(rules, resources).map(fromFinding);
     return { ...report, objects: resources.length, violations };
   } catch (error) {
     // One broken stack does not keep the others from being judged.
