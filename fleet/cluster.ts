@@ -1,0 +1,102 @@
+/**
+ * The cluster of a stack, from the stack's settings alone: neither KUBECONFIG nor the current context
+ * is read (design decision 10).
+ */
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs/promises";
+import * as os from "node:os";
+import * as path from "node:path";
+import {
+  BatchV1Api,
+  CoreV1Api,
+  CustomObjectsApi,
+  KubeConfig,
+  StorageV1Api,
+} from "@kubernetes/client-node";
+import { getKubernetesCluster } from "@pulumi/digitalocean/getKubernetesCluster";
+import { LocalWorkspace } from "@pulumi/pulumi/automation";
+import { contextOf } from "../components/cluster";
+import { Refusal } from "../components/failure";
+import { type Kubeconfig, readKubeconfig } from "../components/kubeconfig";
+import { NAMESPACE } from "../components/labels";
+import { get } from "../components/listing";
+import type { ClusterSettings } from "../components/settings";
+import { reason } from "./errors";
+import type { Fleet } from "./fleet";
+
+/** A stack's cluster, reachable. */
+export interface Cluster {
+  kubeconfig: Kubeconfig;
+  /** For the client library's watches and logs. */
+  config: KubeConfig;
+  core: CoreV1Api;
+  batch: BatchV1Api;
+  storage: StorageV1Api;
+  custom: CustomObjectsApi;
+}
+
+/**
+ * Connects to the cluster of the settings.
+ * @throws Refusal when there is no such cluster or it does not answer
+ */
+export async function connect(fleet: Fleet, settings: ClusterSettings): Promise<Cluster> {
+  const kubeconfig =
+    "context" in settings
+      ? contextOf({ ...settings, kubeconfig: fromProject(fleet, settings.kubeconfig) })
+      : readKubeconfig(await digitalOceanKubeconfig(settings.doks));
+  // Ends within seconds when nobody is there; the client library would wait.
+  await get(kubeconfig, `/api/v1/namespaces/${NAMESPACE}`);
+  const config = new KubeConfig();
+  config.loadFromString(kubeconfig.text);
+  return {
+    kubeconfig,
+    config,
+    core: config.makeApiClient(CoreV1Api),
+    batch: config.makeApiClient(BatchV1Api),
+    storage: config.makeApiClient(StorageV1Api),
+    custom: config.makeApiClient(CustomObjectsApi),
+  };
+}
+
+/** The settings' file is relative to the project, as for the program. */
+function fromProject({ project }: Fleet, file: string): string {
+  return file.startsWith("~") ? file : path.resolve(project, file);
+}
+
+/**
+ * A fresh kubeconfig, read as the program reads it: with the provider's own function and credentials.
+ * The program that calls it has no resources, and a backend that is gone afterwards.
+ */
+async function digitalOceanKubeconfig(name: string): Promise<string> {
+  const folder = await fs.mkdtemp(path.join(os.tmpdir(), "matomo-fleet-"));
+  let text: string | undefined;
+  const program = async () => {
+    text = (await getKubernetesCluster({ name })).kubeConfigs[0].rawConfig;
+  };
+  try {
+    const stack = await LocalWorkspace.createStack(
+      { stackName: "lookup", projectName: "lookup", program },
+      {
+        workDir: folder,
+        envVars: {
+          PULUMI_BACKEND_URL: `file://${folder}`,
+          PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
+        },
+      },
+    );
+    await stack.preview({ color: "never", suppressProgress: true });
+  } catch (error) {
+    throw new Refusal(`DigitalOcean's cluster "${name}" cannot be read: ${causeOf(error)}`);
+  } finally {
+    await fs.rm(folder, { recursive: true, force: true });
+  }
+  return text!;
+}
+
+/** The line of an engine's failure that says why. */
+function causeOf(error: unknown): string {
+  const lines = reason(error)
+    .split("\n")
+    .map((line) => line.trim());
+  return lines.find((line) => /^error: |Error: /i.test(line)) ?? lines[0];
+}

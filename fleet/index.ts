@@ -1,0 +1,66 @@
+/**
+ * `npm run fleet -- COMMAND`: what spans clusters, or is no deployment. One file a command in
+ * commands/; each takes its cluster from its stack's settings.
+ *
+ * Exit codes: 0 all is well; 1 something is wrong, or failed; 2 the command line or the settings are
+ * refused, and nothing was touched; 130 interrupted.
+ */
+import { Command, CommanderError } from "commander";
+import { registerPreview } from "./commands/preview";
+import { registerUp } from "./commands/up";
+import { Failure, Interrupted, reason } from "./errors";
+import { addGlobalOptions, listenToSignals, openFleet, type Register, type Run } from "./fleet";
+import { isRefusal } from "./run";
+
+const COMMANDS: Register[] = [registerPreview, registerUp];
+
+const EXAMPLES = `
+Examples:
+  npm run fleet -- preview --all           what an up would do on every cluster
+  npm run fleet -- up liberty              deploy one stack
+
+Exit codes: 0 fine, 1 something is wrong, 2 refused before anything was touched, 130 interrupted.
+Clusters, credentials and state are those of the stacks and of your own pulumi login;
+DIGITALOCEAN_TOKEN reads the kubeconfig of a stack whose cluster is named by "doks".`;
+
+const EXIT = { wrong: 1, refused: 2, interrupted: 130 };
+
+const signals = listenToSignals();
+
+const run: Run = async (command, work) => {
+  const fleet = openFleet(command, signals);
+  const { output } = fleet;
+  try {
+    const { ok, json, text } = await work(fleet);
+    output.write(output.json ? JSON.stringify(json, undefined, 2) : text);
+    process.exitCode = ok ? 0 : EXIT.wrong;
+  } catch (error) {
+    const stop = signals.interrupted.aborted ? new Interrupted() : error;
+    output.note(isExpected(stop) ? `fleet: ${reason(stop)}` : String((stop as Error).stack));
+    if (output.json) output.write(JSON.stringify({ error: reason(stop) }, undefined, 2));
+    process.exitCode = exitCode(stop);
+  }
+};
+
+function isExpected(error: unknown): boolean {
+  return error instanceof Failure || error instanceof Interrupted || isRefusal(error);
+}
+
+function exitCode(error: unknown): number {
+  if (error instanceof Interrupted) return EXIT.interrupted;
+  return isRefusal(error) ? EXIT.refused : EXIT.wrong;
+}
+
+const program = addGlobalOptions(new Command("npm run fleet --"))
+  .description("Runs the fleet: one Matomo site a stack, one stack a cluster.")
+  .addHelpText("after", EXAMPLES)
+  .exitOverride();
+for (const register of COMMANDS) {
+  register(program, run);
+}
+
+program.parseAsync().catch((error: unknown) => {
+  if (!(error instanceof CommanderError)) throw error;
+  // Commander has said what is wrong; help that was asked for is fine.
+  process.exitCode = error.exitCode === 0 ? 0 : EXIT.refused;
+});
