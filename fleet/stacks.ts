@@ -101,7 +101,12 @@ export async function openStack(fleet: Fleet, stack: Stack): Promise<EngineStack
   // Selecting would change which stack a person's next `pulumi` command means. An operation on one
   // that does not exist says so itself.
   workspace.selectStack = () => Promise.resolve();
-  return EngineStack.select(stack.name, workspace);
+  // After an update it would read all outputs in clear, and the history, which nobody needs here; both
+  // write the backend's key into the stack's file of the project, whichever file the stack has.
+  workspace.stackOutputs = () => Promise.resolve({});
+  const engine = await EngineStack.select(stack.name, workspace);
+  engine.history = () => Promise.resolve([]);
+  return engine;
 }
 
 /** Options of every operation of the engine. */

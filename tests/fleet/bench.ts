@@ -2,6 +2,7 @@
  * Bench of the fleet command: one cluster, one deployed stack, and the command as a person runs it, a
  * process of its own. The files of this folder share it; each leaves the site as it found it.
  */
+import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { execa, type Options } from "execa";
 import { after } from "mocha";
@@ -20,6 +21,8 @@ export class FleetBench {
     readonly site: Site,
     /** Folder of the stacks' files: the checkout's are never written to. */
     readonly stacks: string,
+    /** The checkout's own stack files before the first run. */
+    readonly filesBefore: Record<string, string>,
   ) {}
 
   /** Runs the command; the caller judges how it ends. */
@@ -62,6 +65,13 @@ export class FleetBench {
   }
 }
 
+/** Content of the checkout's stack files, by name. */
+export async function stackFiles(): Promise<Record<string, string>> {
+  const names = (await fs.readdir(checkout)).filter((name) => name.startsWith("Pulumi."));
+  const read = async (name: string) => [name, await fs.readFile(path.join(checkout, name), "utf8")];
+  return Object.fromEntries(await Promise.all(names.map(read)));
+}
+
 let shared: Promise<{ bench: FleetBench; firstUp: FleetResult }> | undefined;
 
 /**
@@ -73,7 +83,7 @@ export function sharedBench(): Promise<{ bench: FleetBench; firstUp: FleetResult
     const site = await newSite("liberty");
     const file = await site.engine.stackFile("liberty");
     await site.engine.stackFile("yonks", { "matomo:cluster": { doks: "nowhere" } });
-    const bench = new FleetBench(site, path.dirname(file));
+    const bench = new FleetBench(site, path.dirname(file), await stackFiles());
     const firstUp = await bench.run("up", "--all", "--yes", "--json");
     return { bench, firstUp };
   })();

@@ -1,6 +1,6 @@
 /** `preview` and `up` on two stacks of which one fails. */
 import assert from "node:assert/strict";
-import { type FleetBench, type FleetResult, sharedBench } from "./bench";
+import { type FleetBench, type FleetResult, sharedBench, stackFiles } from "./bench";
 
 describe("fleet preview and up", () => {
   let bench: FleetBench;
@@ -33,6 +33,16 @@ describe("fleet preview and up", () => {
     assert.match(stdout, /^yonks +FAILED /m);
     assert.match(stdout, /^ {2}.*Unable to find cluster with name: nowhere/m);
     assert.ok(!stdout.includes("\u001b"), "colours without a terminal");
+  });
+
+  it("writes nothing into the checkout, and no password anywhere", async () => {
+    assert.deepEqual(await stackFiles(), bench.filesBefore);
+    const passwords = Object.values(await bench.site.passwords());
+    const printed = `${firstUp.stdout}\n${firstUp.stderr}`;
+    assert.deepEqual(
+      passwords.filter((password) => printed.includes(password)),
+      [],
+    );
   });
 
   it("exits 0 when nothing is wrong", async () => {
