@@ -7,12 +7,13 @@
  */
 import { Command, CommanderError } from "commander";
 import { registerPreview } from "./commands/preview";
+import { registerJobs } from "./commands/run-job";
 import { registerUp } from "./commands/up";
 import { Failure, Interrupted, reason } from "./errors";
 import { addGlobalOptions, listenToSignals, openFleet, type Register, type Run } from "./fleet";
 import { isRefusal } from "./run";
 
-const COMMANDS: Register[] = [registerPreview, registerUp];
+const COMMANDS: Register[] = [registerPreview, registerUp, registerJobs];
 
 const EXAMPLES = `
 Examples:

@@ -58,7 +58,7 @@ export class EventReader {
   /** For the operation's `onEvent`. */
   readonly read = (event: EngineEvent): void => {
     const { resourcePreEvent, resOutputsEvent, policyEvent, diagnosticEvent, summaryEvent } = event;
-    if (resourcePreEvent) this.step(resourcePreEvent.metadata);
+    if (resourcePreEvent && !resourcePreEvent.planning) this.step(resourcePreEvent.metadata);
     if (resOutputsEvent) this.done(resOutputsEvent.metadata);
     if (policyEvent) {
       this.report.violations.push({
@@ -77,8 +77,9 @@ export class EventReader {
     }
   };
 
-  private step({ op, urn }: StepEventMetadata): void {
-    if (op !== "same" && op !== "read") this.progress(`${op} ${nameOf(urn)}`);
+  private step({ op, urn, type, new: news }: StepEventMetadata): void {
+    if (op === "same" || op === "read" || !news?.custom) return;
+    this.progress(`${op} ${type.split(":").at(-1)} ${nameOf(urn)}`);
   }
 
   private done(metadata: StepEventMetadata): void {

@@ -1,0 +1,72 @@
+/** Waiting for what the cluster does: on its own word, without polling, and never for ever. */
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  type KubernetesListObject,
+  type KubernetesObject,
+  makeInformer,
+} from "@kubernetes/client-node";
+import type { Cluster } from "./cluster";
+import { Failure, Interrupted } from "./errors";
+
+/** Wait before a broken watch is begun again, in milliseconds. */
+const RECONNECT = 500;
+
+export interface Watching<T extends KubernetesObject> {
+  /** Path of the collection, such as /apis/batch/v1/namespaces/matomo/jobs. */
+  path: string;
+  list: () => Promise<KubernetesListObject<T>>;
+  labelSelector?: string;
+}
+
+export interface Patience {
+  /** What is waited for, for the error. */
+  what: string;
+  seconds: number;
+  signal: AbortSignal;
+}
+
+/**
+ * Waits until `found` answers for the objects of a collection, of which it is told at each change.
+ * @throws Interrupted, or Failure when the time is over
+ */
+export async function awaitObjects<T extends KubernetesObject, R>(
+  { config }: Cluster,
+  { path, list, labelSelector }: Watching<T>,
+  found: (objects: T[]) => R | undefined,
+  { what, seconds, signal }: Patience,
+): Promise<R> {
+  const informer = makeInformer(config, path, list, labelSelector);
+  const ended = new AbortController();
+  try {
+    return await new Promise<R>((resolve, reject) => {
+      const judge = (): void => {
+        try {
+          const result = found([...informer.list()]);
+          if (result !== undefined) resolve(result);
+        } catch (error) {
+          reject(error as Error);
+        }
+      };
+      const start = (): void => {
+        informer.start().then(judge, reject);
+      };
+      signal.addEventListener("abort", () => reject(new Interrupted()), { signal: ended.signal });
+      if (signal.aborted) reject(new Interrupted());
+      delay(seconds * 1000, undefined, { signal: ended.signal }).then(
+        () => reject(new Failure(`not within ${seconds} s: ${what}`)),
+        () => undefined,
+      );
+      informer.on("add", judge);
+      informer.on("update", judge);
+      informer.on("delete", judge);
+      // The server ends a watch now and then.
+      informer.on("error", () => {
+        if (!ended.signal.aborted) setTimeout(start, RECONNECT);
+      });
+      start();
+    });
+  } finally {
+    ended.abort();
+    await informer.stop();
+  }
+}
