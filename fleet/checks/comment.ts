@@ -59,7 +59,7 @@ function table(stacks: StackReport[]): string[] {
 }
 
 function verdict(stack: StackReport): string {
-  if (stack.error !== undefined) return "❌ could not be judged";
+  if (stack.error !== undefined) return "❌ failed";
   if (isBlocked(stack)) return "❌ blocked by the policy pack";
   return stack.changes.some(isAtRisk) ? "⚠️ look at the data" : "✅";
 }

@@ -74,7 +74,7 @@ export function asText({ stacks }: Report): string {
 
 function stackText(report: StackReport): string[] {
   const { stack, objects, changes, violations, error } = report;
-  const verdict = error ? "could not be judged" : plural(violations.length, "violation");
+  const verdict = error ? "failed" : plural(violations.length, "violation");
   const facts = [plural(objects, "object"), verdict];
   if (report.by === "preview") facts.splice(1, 0, plural(changes.length, "change"));
   return [

@@ -59,7 +59,8 @@ export class FleetBench {
     }
   }
 
-  private environment(): NodeJS.ProcessEnv {
+  /** In which the engine, its stacks and their credentials are found. */
+  environment(): NodeJS.ProcessEnv {
     const pack = path.join(checkout, "policy", "run-policy");
     return { ...this.site.engine.env, MATOMO_POLICY_PACK: pack };
   }

@@ -90,7 +90,7 @@ describe("the comment", () => {
 
   it("does not call a stack fine that could not be judged", () => {
     const text = comment(stack("liberty", { error: "no such cluster" }));
-    assert.match(lineOf(text, "| liberty"), /❌ could not be judged/);
+    assert.match(lineOf(text, "| liberty"), /❌ failed/);
     assert.match(text, /```text\nno such cluster\n```/);
     assert.match(text, /may not have seen every change/);
   });

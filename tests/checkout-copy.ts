@@ -1,0 +1,45 @@
+/** A copy of the program, as a pull request changes it: the checkout is never written to. */
+import assert from "node:assert/strict";
+import * as fs from "node:fs/promises";
+import * as os from "node:os";
+import * as path from "node:path";
+
+const checkout = path.resolve(__dirname, "..");
+const FOLDERS = ["components", "fleet", "policy"];
+const FILES = /^(index\.ts|package\.json|tsconfig\.json|Pulumi\..*yaml)$/;
+
+export class CheckoutCopy {
+  private constructor(readonly folder: string) {}
+
+  static async make(): Promise<CheckoutCopy> {
+    const folder = await fs.mkdtemp(path.join(os.tmpdir(), "matomo-copy-"));
+    const files = (await fs.readdir(checkout)).filter((name) => FILES.test(name));
+    for (const part of [...FOLDERS, ...files]) {
+      await fs.cp(path.join(checkout, part), path.join(folder, part), { recursive: true });
+    }
+    await fs.symlink(path.join(checkout, "node_modules"), path.join(folder, "node_modules"));
+    return new CheckoutCopy(folder);
+  }
+
+  /** Does the work while a file of the copy is changed. */
+  async changed<T>(file: string, [from, to]: [string, string], work: () => Promise<T>): Promise<T> {
+    const target = path.join(this.folder, file);
+    const text = await fs.readFile(target, "utf8");
+    assert.ok(text.includes(from), `${file} has no ${from}`);
+    await fs.writeFile(target, text.replace(from, to));
+    try {
+      return await work();
+    } finally {
+      await fs.writeFile(target, text);
+    }
+  }
+
+  /** Node's arguments that run a TypeScript file of the copy. */
+  command(file: string): string[] {
+    return ["--import", "tsx", path.join(this.folder, file)];
+  }
+
+  async remove(): Promise<void> {
+    await fs.rm(this.folder, { recursive: true, force: true });
+  }
+}
