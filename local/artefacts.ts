@@ -146,3 +146,14 @@ export const policies: Artefact = {
   title: "the node's network policies",
   command: { package: ".", output: "policies", ldflags: "" },
 };
+
+/** Judges the workflow files; only tests use it. */
+export const actionlint: Artefact = {
+  name: "actionlint",
+  title: "actionlint 1.7",
+  command: {
+    package: "github.com/rhysd/actionlint/cmd/actionlint",
+    output: "actionlint",
+    ldflags: "",
+  },
+};

@@ -1,0 +1,50 @@
+/** The workflow files are judged by actionlint, their shell lines by shellcheck. */
+import assert from "node:assert/strict";
+import * as fs from "node:fs/promises";
+import * as path from "node:path";
+import { execa } from "execa";
+import { actionlint } from "../../local/artefacts";
+import { checkout } from "../../local/paths";
+import { ensureArtefact } from "../../local/toolchain";
+import { shellcheck } from "../unit/scripts/shellcheck";
+
+describe("actionlint", function () {
+  this.timeout(300_000);
+  let command: string;
+
+  before(async () => {
+    command = path.join(await ensureArtefact(actionlint), "actionlint");
+  });
+
+  const lint = (file: string, input?: string) =>
+    execa(command, ["-no-color", "-pyflakes=", `-shellcheck=${shellcheck()}`, file], {
+      cwd: checkout,
+      input,
+      reject: false,
+    });
+
+  it("finds nothing in the workflows", async () => {
+    const folder = path.join(checkout, ".github", "workflows");
+    const files = await fs.readdir(folder);
+    assert.ok(files.length >= 3);
+    for (const file of files) {
+      const { exitCode, stdout, stderr } = await lint(path.join(folder, file));
+      assert.equal(exitCode, 0, `${stdout}\n${stderr}`);
+    }
+  });
+
+  it("would: a secret where there is none to read, an unquoted word, an unknown need", async () => {
+    const file = path.join(checkout, ".github", "workflows", "pull-request.yml");
+    const text = await fs.readFile(file, "utf8");
+    for (const [from, to, says] of [
+      ["if: env.HAS_CREDENTIALS == 'true'", "if: secrets.X == 'true'", /context "secrets"/],
+      ['"$GITHUB_STEP_SUMMARY"', "$GITHUB_STEP_SUMMARY", /shellcheck reported issue.*SC2086/],
+      ["needs: preview", "needs: previews", /"previews" .*not exist/],
+    ] as const) {
+      assert.ok(text.includes(from), from);
+      const { exitCode, stdout } = await lint("-", text.replace(from, to));
+      assert.equal(exitCode, 1);
+      assert.match(stdout, says);
+    }
+  });
+});

@@ -1,0 +1,182 @@
+/** What holds for every workflow: pinned actions, least rights, nothing that does not run here too. */
+import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { parse } from "yaml";
+import packageJson from "../../../package.json";
+
+const checkout = path.resolve(__dirname, "../../..");
+const github = path.join(checkout, ".github");
+
+interface Step {
+  uses?: string;
+  run?: string;
+  if?: string;
+  with?: Record<string, unknown>;
+  env?: Record<string, string>;
+}
+
+interface Job {
+  needs?: string;
+  if?: string;
+  environment?: string;
+  permissions?: Record<string, string>;
+  env?: Record<string, string>;
+  "timeout-minutes"?: number;
+  steps: Step[];
+}
+
+interface Workflow {
+  on: Record<string, unknown>;
+  permissions?: object;
+  concurrency?: { group: string; "cancel-in-progress": boolean };
+  jobs: Record<string, Job>;
+}
+
+const files = fs.readdirSync(path.join(github, "workflows"));
+const texts = Object.fromEntries(
+  [...files.map((file) => path.join("workflows", file)), "actions/prepare/action.yml"].map(
+    (file) => [file, fs.readFileSync(path.join(github, file), "utf8")],
+  ),
+);
+const workflows = files.map((file): [string, Workflow] => [
+  file,
+  parse(texts[path.join("workflows", file)]),
+]);
+const jobs = workflows.flatMap(([file, workflow]) =>
+  Object.entries(workflow.jobs).map(([name, job]): [string, string, Job] => [file, name, job]),
+);
+const prepare: { runs: { steps: Step[] } } = parse(texts["actions/prepare/action.yml"]);
+const steps = [...jobs.flatMap(([, , job]) => job.steps), ...prepare.runs.steps];
+const ofStack = (name: string) => jobs.find(([file, job]) => file === "deploy.yml" && job === name);
+
+/** Where this part of a workflow names a secret. */
+const secretsIn = (part: unknown) => JSON.stringify(part).match(/secrets\.\w+/g) ?? [];
+
+describe("the workflows", () => {
+  it("pin every action by commit, with its version beside it", () => {
+    const uses = Object.values(texts).flatMap((text) => text.match(/^.*\buses:.*$/gm) ?? []);
+    assert.ok(uses.length > 10);
+    for (const line of uses) {
+      const local = /uses: \.\/(\.github\/actions\/\w+)$/.exec(line)?.[1];
+      if (local) assert.ok(fs.existsSync(path.join(checkout, local, "action.yml")), line);
+      else assert.match(line, /uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+    }
+  });
+
+  it("run npm alone, and only scripts that there are", () => {
+    const commands = steps.flatMap(({ run }) => run?.trim().split("\n") ?? []);
+    assert.ok(commands.length > 5);
+    for (const command of commands) {
+      if (command === "npm ci --no-audit") continue;
+      const script = /^npm run ([\w:-]+)( |$)/.exec(command)?.[1];
+      assert.ok(script && script in packageJson.scripts, command);
+    }
+  });
+
+  it("put nothing of an event into a shell line", () => {
+    for (const { run = "" } of steps) assert.doesNotMatch(run, /\$\{\{/);
+  });
+
+  it("have no right that is not stated, and one job that may write: the comment's", () => {
+    for (const [file, { permissions }] of workflows) assert.deepEqual(permissions, {}, file);
+    for (const [file, name, { permissions }] of jobs) {
+      const own = name === "comment" ? { "pull-requests": "write" } : {};
+      assert.deepEqual(permissions, { contents: "read", ...own }, `${file} ${name}`);
+    }
+  });
+
+  it("never run a stranger's code with the repository's rights", () => {
+    const events = workflows.flatMap(([, workflow]) => Object.keys(workflow.on));
+    assert.deepEqual([...new Set(events)].sort(), [
+      "pull_request",
+      "push",
+      "schedule",
+      "workflow_dispatch",
+    ]);
+    for (const { uses = "", with: inputs } of steps.filter(({ uses }) =>
+      uses?.includes("checkout"),
+    )) {
+      assert.deepEqual(inputs, { "persist-credentials": false }, uses);
+    }
+  });
+
+  it("give secrets only to steps of this project's commands, behind an environment", () => {
+    const given = jobs.filter(([, , job]) => secretsIn(job).length > 0);
+    assert.deepEqual(
+      given.map(([file, name]) => `${file} ${name}`),
+      [
+        "deploy.yml personal",
+        "deploy.yml yonks",
+        "deploy.yml liberty",
+        "drift.yml drift",
+        "pull-request.yml preview",
+      ],
+    );
+    for (const [file, name, job] of given) {
+      assert.ok(job.environment, `${file} ${name}`);
+      for (const step of job.steps.filter((step) => secretsIn(step).length)) {
+        assert.match(step.run ?? "", /^npm run (fleet|check:preview) /);
+      }
+      // The job itself only learns whether there are any.
+      for (const value of Object.values(job.env ?? {})) assert.match(value, / != '' }}$/);
+    }
+  });
+
+  it("give none to a fork", () => {
+    for (const [file, name, job] of jobs.filter(([, , job]) => secretsIn(job).length)) {
+      const { on } = Object.fromEntries(workflows)[file];
+      if (!("pull_request" in on)) continue;
+      assert.match(
+        job.if ?? "",
+        /github\.event\.pull_request\.head\.repo\.full_name == github\.repository/,
+        name,
+      );
+    }
+  });
+
+  it("end: each job has its time, each workflow its turn, and no up is cut off", () => {
+    for (const [file, name, job] of jobs) {
+      assert.ok((job["timeout-minutes"] ?? 1000) <= 60, `${file} ${name}`);
+    }
+    for (const [file, { concurrency }] of workflows) {
+      assert.equal(concurrency?.["cancel-in-progress"], file === "pull-request.yml", file);
+    }
+  });
+
+  it("deploy every stack of the fleet, one after the other, each with its approval and check", () => {
+    const names = fs
+      .readdirSync(checkout)
+      .map((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1])
+      .filter((name) => name !== undefined && name !== "local");
+    const order = ["personal", "yonks", "liberty"];
+    assert.deepEqual([...order].sort(), names.sort(), "a stack has no job in deploy.yml");
+    order.forEach((stack, i) => {
+      const [, , job] = ofStack(stack)!;
+      assert.equal(job.environment, stack);
+      assert.equal(job.needs, order[i - 1]);
+      const commands = job.steps.at(-1)!.run!.trim().split("\n");
+      assert.deepEqual(commands, [
+        `npm run fleet -- up ${stack} --yes`,
+        `npm run fleet -- check ${stack}`,
+      ]);
+      // A status function in it would run the job after a failure.
+      assert.equal(job.if, "vars.DEPLOY == 'true'");
+    });
+  });
+
+  it("install the engine that the tests run on", () => {
+    const goMod = fs.readFileSync(path.join(checkout, "local/go/pulumi/go.mod"), "utf8");
+    const tested = /github\.com\/pulumi\/pulumi\/pkg\/v3 v([\d.]+)/.exec(goMod)?.[1];
+    const installed = steps.map(({ with: inputs }) => inputs?.engine).filter(Boolean);
+    assert.deepEqual([...new Set(installed)], [tested]);
+  });
+
+  it("need what docs/ci.md lists, and nothing else", () => {
+    const text = Object.values(texts).join("\n");
+    const needed = [...text.matchAll(/\b(?:secrets|vars)\.(\w+)/g)].map(([, name]) => name);
+    const page = fs.readFileSync(path.join(checkout, "docs/ci.md"), "utf8");
+    const listed = [...page.matchAll(/^\| `([A-Z_]+)` /gm)].map(([, name]) => name);
+    assert.deepEqual([...new Set(needed)].sort(), listed.sort());
+  });
+});
