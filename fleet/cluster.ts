@@ -33,6 +33,16 @@ export interface Cluster {
   batch: BatchV1Api;
   storage: StorageV1Api;
   custom: CustomObjectsApi;
+  /** What DigitalOcean says of it, where it is theirs. */
+  doks?: Doks;
+}
+
+/** A DigitalOcean Kubernetes cluster. */
+export interface Doks {
+  id: string;
+  region: string;
+  /** Its kubeconfig; it holds credentials. */
+  rawConfig: string;
 }
 
 /**
@@ -40,10 +50,11 @@ export interface Cluster {
  * @throws Refusal when there is no such cluster or it does not answer
  */
 export async function connect(fleet: Fleet, settings: ClusterSettings): Promise<Cluster> {
+  const doks = "doks" in settings ? await digitalOceanCluster(settings.doks) : undefined;
   const kubeconfig =
     "context" in settings
       ? contextOf({ ...settings, kubeconfig: fromProject(fleet, settings.kubeconfig) })
-      : readKubeconfig(await digitalOceanKubeconfig(settings.doks));
+      : readKubeconfig(doks!.rawConfig);
   // Ends within seconds when nobody is there; the client library would wait.
   await get(kubeconfig, `/api/v1/namespaces/${NAMESPACE}`);
   const config = new KubeConfig();
@@ -55,11 +66,12 @@ export async function connect(fleet: Fleet, settings: ClusterSettings): Promise<
     batch: config.makeApiClient(BatchV1Api),
     storage: config.makeApiClient(StorageV1Api),
     custom: config.makeApiClient(CustomObjectsApi),
+    doks,
   };
 }
 
 /** The settings' file is relative to the project, as for the program. */
-function fromProject({ project }: Fleet, file: string): string {
+export function fromProject({ project }: Fleet, file: string): string {
   return file.startsWith("~") ? file : path.resolve(project, file);
 }
 
@@ -67,11 +79,12 @@ function fromProject({ project }: Fleet, file: string): string {
  * A fresh kubeconfig, read as the program reads it: with the provider's own function and credentials.
  * The program that calls it has no resources, and a backend that is gone afterwards.
  */
-async function digitalOceanKubeconfig(name: string): Promise<string> {
+async function digitalOceanCluster(name: string): Promise<Doks> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), "matomo-fleet-"));
-  let text: string | undefined;
+  let found: Doks | undefined;
   const program = async () => {
-    text = (await getKubernetesCluster({ name })).kubeConfigs[0].rawConfig;
+    const { id, region, kubeConfigs } = await getKubernetesCluster({ name });
+    found = { id, region, rawConfig: kubeConfigs[0].rawConfig };
   };
   try {
     const stack = await LocalWorkspace.createStack(
@@ -90,7 +103,7 @@ async function digitalOceanKubeconfig(name: string): Promise<string> {
   } finally {
     await fs.rm(folder, { recursive: true, force: true });
   }
-  return text!;
+  return found!;
 }
 
 /** The line of an engine's failure that says why. */

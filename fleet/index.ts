@@ -6,6 +6,7 @@
  * refused, and nothing was touched; 130 interrupted.
  */
 import { Command, CommanderError } from "commander";
+import { registerAdopt } from "./commands/adopt";
 import { registerPreview } from "./commands/preview";
 import { registerJobs } from "./commands/run-job";
 import { registerUp } from "./commands/up";
@@ -13,12 +14,13 @@ import { Failure, Interrupted, reason } from "./errors";
 import { addGlobalOptions, listenToSignals, openFleet, type Register, type Run } from "./fleet";
 import { isRefusal } from "./run";
 
-const COMMANDS: Register[] = [registerPreview, registerUp, registerJobs];
+const COMMANDS: Register[] = [registerPreview, registerUp, registerJobs, registerAdopt];
 
 const EXAMPLES = `
 Examples:
   npm run fleet -- preview --all           what an up would do on every cluster
   npm run fleet -- up liberty              deploy one stack
+  npm run fleet -- adopt liberty           what taking over the Helm release would change
 
 Exit codes: 0 fine, 1 something is wrong, 2 refused before anything was touched, 130 interrupted.
 Clusters, credentials and state are those of the stacks and of your own pulumi login;

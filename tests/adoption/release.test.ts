@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
 import { type Site, titles } from "../api/harness";
-import { releasedSite } from "./bench";
+import { KINDS, releasedSite } from "./bench";
 import { releases } from "./helm";
 
 /** Objects of the contract (design.md), 19 of them, and the claim that the StatefulSet makes. */
@@ -31,8 +31,6 @@ const CONTRACT = [
   "ServiceAccount/matomo-backup",
   "StatefulSet/matomo-mariadb",
 ];
-const KINDS =
-  "configmap,cronjob,deployment,ingress,networkpolicy,pvc,pdb,role,rolebinding,secret,service,serviceaccount,statefulset";
 
 describe("the release that is adopted", () => {
   let site: Site;

@@ -1,0 +1,59 @@
+/** Runs a command in a pod's container, as `kubectl exec` does. */
+import { PassThrough, Readable } from "node:stream";
+import { Exec, type KubeConfig, type V1Status } from "@kubernetes/client-node";
+import { NAMESPACE } from "../../components/labels";
+import { Failure } from "../errors";
+
+export interface Executed {
+  /** Exit code. */
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command in a container; `input` goes to its standard input, for what must not be in argv. */
+export type Execute = (
+  pod: string,
+  container: string,
+  command: string[],
+  input?: string,
+) => Promise<Executed>;
+
+/** Longest wait for a command, in milliseconds. */
+const TIMEOUT_MS = 30_000;
+
+export function executor(config: KubeConfig): Execute {
+  const exec = new Exec(config);
+  return (pod, container, command, input) =>
+    new Promise((resolve, reject) => {
+      const [stdout, stderr] = [collect(), collect()];
+      const timer = setTimeout(() => {
+        reject(new Failure(`no end of a command in pod ${pod} within ${TIMEOUT_MS / 1000} s`));
+      }, TIMEOUT_MS);
+      const ended = (status: V1Status) => {
+        clearTimeout(timer);
+        resolve({ code: exitCode(status), stdout: stdout.text(), stderr: stderr.text() });
+      };
+      const stdin = input === undefined ? null : Readable.from([input]);
+      exec
+        .exec(NAMESPACE, pod, container, command, stdout, stderr, stdin, false, ended)
+        .catch((error: unknown) => {
+          clearTimeout(timer);
+          const reason = error instanceof Error ? error.message : "the connection was refused";
+          reject(new Failure(`no command can be run in pod ${pod}: ${reason}`));
+        });
+    });
+}
+
+function collect() {
+  const chunks: Buffer[] = [];
+  const stream = new PassThrough();
+  stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+  return Object.assign(stream, { text: () => Buffer.concat(chunks).toString() });
+}
+
+function exitCode({ status, details }: V1Status): number {
+  if (status === "Success") return 0;
+  const cause = details?.causes?.find(({ reason }) => reason === "ExitCode");
+  return cause ? Number(cause.message) : 1;
+}
