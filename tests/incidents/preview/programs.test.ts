@@ -165,6 +165,36 @@ describe("programs that bring an incident back", function () {
     }
   }
 
+  describe("by the pack's settings", () => {
+    const withSettings = async (settings: object) => {
+      const file = path.join(folder, "policy-config.json");
+      await fs.writeFile(file, JSON.stringify(settings));
+      return run("image-moves", ["preview", "--policy-pack-config", file], packs[0]);
+    };
+    const exempt = (reason: string) => ({
+      "image-is-pinned": { exemptions: [{ namespace: "incident-20", name: "web", reason }] },
+    });
+
+    it("an exempt object passes, and its reason is printed", async () => {
+      const { exitCode, output } = await withSettings(exempt("a rehearsal of the next version"));
+      assert.equal(exitCode, 0, output);
+      assert.match(output, /\[advisory\].*image-is-pinned/);
+      assert.match(output, /a rehearsal of the next version/);
+    });
+
+    it("a rule that is advisory stops nothing", async () => {
+      const { exitCode, output } = await withSettings({ "image-is-pinned": "advisory" });
+      assert.equal(exitCode, 0, output);
+      assert.match(output, /\[advisory\].*image-is-pinned/);
+    });
+
+    it("wrong settings are an error that names the key", async () => {
+      const { exitCode, output } = await withSettings(exempt("why not"));
+      assert.notEqual(exitCode, 0, output);
+      assert.match(output, /image-is-pinned.*reason/s);
+    });
+  });
+
   it("what is not known at preview is told as an advisory, and nothing fails", async () => {
     const { exitCode, output } = await run(UNKNOWN, ["preview"], packs[0]);
     assert.equal(exitCode, 0, output);
