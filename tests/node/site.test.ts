@@ -121,8 +121,8 @@ describe("a running site", () => {
     await site.expectUnchanged();
   });
 
-  it("stays under its memory limits at full load", async () => {
-    const end = Date.now() + 30_000;
+  it("stays under its memory limits through five minutes of full load", async () => {
+    const end = Date.now() + 300_000;
     const worker = async (name: number) => {
       for (let n = 0; Date.now() < end; n++) {
         await site.track(`load-${name}-${n}`).catch(() => undefined);
