@@ -9,6 +9,7 @@ import { startCluster, stopCluster } from "../../local/cluster";
 import { type Engine, openEngine } from "../../local/engine";
 import { policyPack } from "../../local/policy-pack";
 import { benchPolicy } from "./policy";
+import { benchVisit } from "./visit";
 
 const ROUNDS = 5;
 const CHECKOUT = path.join(__dirname, "../..");
@@ -116,6 +117,7 @@ async function main(): Promise<void> {
     await stopCluster(folder);
     await fs.rm(folder, { recursive: true });
   }
+  await benchVisit();
 }
 
 void main();
