@@ -182,10 +182,14 @@ async function claimNamespace(args: AdoptArgs, api: Api, { identity }: LiveSite)
 }
 
 /** Hands what Helm and people own of an object to the program's field manager. */
-async function handOverObject(args: AdoptArgs, api: Api, { wanted }: Adopted): Promise<void> {
+async function handOverObject(
+  args: AdoptArgs,
+  api: Api,
+  { wanted, asked }: Adopted,
+): Promise<void> {
   const where = reference(wanted.inputs);
   const options = {
-    ...{ apiVersion: where.apiVersion, wanted: wanted.inputs },
+    ...{ apiVersion: where.apiVersion, wanted: wanted.inputs, asked },
     manager: managerOf(wanted.inputs),
   };
   let said = false;

@@ -94,19 +94,27 @@ export interface HandOver {
   manager: string;
   /** What the program states of it. */
   wanted: Data;
+  /** What somebody asked of it, in contrast to what Kubernetes filled in. */
+  asked: Data;
 }
 
 /**
  * The managedFields after adoption: one entry of the program's for all that Helm and people own and
  * for what a controller set before the program states it (the claim that a StatefulSet made).
  */
-export function handOver(entries: ManagedFields[], { apiVersion, manager, wanted }: HandOver) {
+export function handOver(
+  entries: ManagedFields[],
+  { apiVersion, manager, wanted, asked }: HandOver,
+): ManagedFields[] {
   const program = divide(stated(wanted), IDENTITY).rest;
   let own: Fields = {};
   const kept: ManagedFields[] = [];
   for (const entry of entries) {
     if (isAuthored(entry)) {
-      own = union(own, entry.fieldsV1 ?? {});
+      const fields = entry.fieldsV1 ?? {};
+      // Whoever makes an object by an Update owns its defaults, too (Helm 3): they are nobody's.
+      const isApply = entry.operation === "Apply";
+      own = union(own, isApply ? fields : divide(fields, stated(asked)).covered);
     } else if (entry.subresource) {
       kept.push(entry);
     } else {

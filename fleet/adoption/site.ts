@@ -78,7 +78,7 @@ export async function readSite(args: SiteArgs): Promise<LiveSite> {
   blockers.push(...older.filter((line) => !said(line)));
 
   const objects = resources.filter(({ type }) => type.startsWith("kubernetes:"));
-  const { adopted, entries } = await compare(api, objects, releases, passwords);
+  const { adopted, entries } = await compare(api, objects, releases, passwords, args.state);
   blockers.push(...entries.flatMap(({ blockers }) => blockers));
   const owners = new Set(
     adopted
@@ -144,7 +144,9 @@ async function compare(
   objects: Wanted[],
   releases: Release[],
   passwords: LiveCredentials["passwords"],
+  state: Deployment,
 ) {
+  const known = new Map((state.deployment.resources ?? []).map((one) => [one.urn as string, one]));
   const values = Object.values(passwords).filter((value) => value !== undefined);
   const adopted: Adopted[] = [];
   const entries: { entry: PlanEntry; blockers: string[] }[] = [];
@@ -156,7 +158,7 @@ async function compare(
       entries.push({ entry: { ...entry, action: "create" }, blockers: [] });
       continue;
     }
-    const own = { wanted, live, asked: askedOf(live, wanted, releases) };
+    const own = { wanted, live, asked: askedOf(live, wanted, releases, known.get(wanted.urn)) };
     const changes = changesOf(own.asked, wanted);
     const editors = handEditors(live.metadata.managedFields ?? []);
     const notes = editors.length
@@ -176,24 +178,30 @@ async function compare(
   return { adopted, entries };
 }
 
-/** What somebody asked of an object: Helm's manifest, people's edits, and what the program states. */
-function askedOf(live: Data, wanted: Wanted, releases: Release[]): Data {
+/**
+ * What somebody asked of an object: Helm's manifest, people's edits, what the state has of it after
+ * an adoption that was interrupted, and what the program states.
+ */
+function askedOf(live: Data, wanted: Wanted, releases: Release[], known: Data | undefined): Data {
   const managed = (live.metadata.managedFields ?? []) as ManagedFields[];
-  // An entry of the operation Update also holds the defaults of what it made: the manifest tells.
   const authored = managed
-    .filter(
-      (entry) => isAuthored(entry) && !(entry.manager === "helm" && entry.operation === "Update"),
-    )
+    .filter((entry) => isAuthored(entry) && !isRecorded(entry, known !== undefined))
     .map(({ fieldsV1 }) => fieldsV1 as Fields);
   const manifests = releases.map(({ manifest }) => manifest.get(title(reference(wanted.inputs))));
   const books = { metadata: { annotations: helmAnnotations(live) } };
   const { metadata, ...kept } = asked(live, authored, [
-    ...[normalized(wanted.inputs), books],
+    ...[normalized(wanted.inputs), books, known?.inputs as Data | undefined],
     ...manifests.map((manifest) => manifest && withoutNamespace(manifest)),
   ]);
   // Helm applies a namespace's `spec: {}`, which is Kubernetes' own to fill.
   if (live.kind === "Namespace") delete kept.spec;
   return { ...kept, metadata };
+}
+
+/** Whether what an entry's author asked for is told elsewhere, without the defaults that it may own. */
+function isRecorded({ manager = "", operation }: ManagedFields, isKnown: boolean): boolean {
+  if (manager.startsWith(FIELD_MANAGER)) return isKnown;
+  return manager === "helm" && operation === "Update";
 }
 
 function helmAnnotations({ metadata }: Data): Data {
