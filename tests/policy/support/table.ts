@@ -1,5 +1,7 @@
 /** Tables of cases: one row an object or a few, and what the rule finds in them. */
 import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
 import { unknownCheckingProxy } from "./proxy";
 import { checkAll } from "../../../policy/core/pack";
 import type { RawResource } from "../../../policy/core/objects";
@@ -37,9 +39,28 @@ export function find(rule: string, given: RawResource[], settings?: object): Fin
   return checkAll(one, given.map(proxied), { [rule]: settings });
 }
 
-/** One mocha test a row and shape. */
+const MESSAGES = path.join(__dirname, "../../snapshots/policy");
+
+/** What each row is told, as a file that a reviewer reads in a diff. */
+function assertMessages(rule: string, rows: Row[]): void {
+  const told = rows.flatMap(({ title, given, settings }) => {
+    const findings = find(rule, Array.isArray(given) ? given : [given], settings);
+    const messages = findings.map(({ kind, message }) => `  ${kind}: ${message}\n`);
+    return messages.length ? [`${title}\n`, ...new Set(messages)] : [];
+  });
+  const file = path.join(MESSAGES, `${rule}.txt`);
+  if (process.env.UPDATE_SNAPSHOTS) fs.writeFileSync(file, told.join(""));
+  assert.equal(
+    told.join(""),
+    fs.readFileSync(file, "utf8"),
+    "run UPDATE_SNAPSHOTS=1 npm run test:policy",
+  );
+}
+
+/** One mocha test a row and shape, and one for the words of all rows. */
 export function table(rule: string, rows: Row[]): void {
   describe(rule, () => {
+    it("says in these words what it finds", () => assertMessages(rule, rows));
     for (const { title, given, settings, finds = [], says, rawOnly } of rows) {
       const objects = Array.isArray(given) ? given : [given];
       const shapes = { "as stated": objects, "as the server answers": objects.map(defaulted) };
