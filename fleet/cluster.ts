@@ -7,6 +7,7 @@ import * as fs from "node:fs/promises";
 import * as os from "node:os";
 import * as path from "node:path";
 import {
+  AppsV1Api,
   BatchV1Api,
   CoreV1Api,
   CustomObjectsApi,
@@ -29,6 +30,7 @@ export interface Cluster {
   kubeconfig: Kubeconfig;
   /** For the client library's watches and logs. */
   config: KubeConfig;
+  apps: AppsV1Api;
   core: CoreV1Api;
   batch: BatchV1Api;
   storage: StorageV1Api;
@@ -62,6 +64,7 @@ export async function connect(fleet: Fleet, settings: ClusterSettings): Promise<
   return {
     kubeconfig,
     config,
+    apps: config.makeApiClient(AppsV1Api),
     core: config.makeApiClient(CoreV1Api),
     batch: config.makeApiClient(BatchV1Api),
     storage: config.makeApiClient(StorageV1Api),

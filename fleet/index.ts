@@ -7,14 +7,23 @@
  */
 import { Command, CommanderError } from "commander";
 import { registerAdopt } from "./commands/adopt";
+import { registerBackups } from "./commands/backups";
 import { registerPreview } from "./commands/preview";
+import { registerRestore } from "./commands/restore";
 import { registerJobs } from "./commands/run-job";
 import { registerUp } from "./commands/up";
 import { Failure, Interrupted, reason } from "./errors";
 import { addGlobalOptions, listenToSignals, openFleet, type Register, type Run } from "./fleet";
 import { isRefusal } from "./run";
 
-const COMMANDS: Register[] = [registerPreview, registerUp, registerJobs, registerAdopt];
+const COMMANDS: Register[] = [
+  registerPreview,
+  registerUp,
+  registerJobs,
+  registerBackups,
+  registerRestore,
+  registerAdopt,
+];
 
 const EXAMPLES = `
 Examples:
@@ -62,8 +71,16 @@ for (const register of COMMANDS) {
   register(program, run);
 }
 
-program.parseAsync().catch((error: unknown) => {
-  if (!(error instanceof CommanderError)) throw error;
-  // Commander has said what is wrong; help that was asked for is fine.
-  process.exitCode = error.exitCode === 0 ? 0 : EXIT.refused;
-});
+program
+  .parseAsync()
+  .catch((error: unknown) => {
+    if (error instanceof CommanderError) {
+      // Commander has said what is wrong; help that was asked for is fine.
+      process.exitCode = error.exitCode === 0 ? 0 : EXIT.refused;
+    } else {
+      console.error(error);
+      process.exitCode = EXIT.wrong;
+    }
+  })
+  // Whatever connection is still open is nobody's: a command that is done ends.
+  .finally(() => process.stdout.write("", () => process.exit()));

@@ -37,6 +37,7 @@ export async function awaitObjects<T extends KubernetesObject, R>(
 ): Promise<R> {
   const informer = makeInformer(config, path, list, labelSelector);
   const ended = new AbortController();
+  let starting: Promise<void> = Promise.resolve();
   try {
     return await new Promise<R>((resolve, reject) => {
       const judge = (): void => {
@@ -48,7 +49,8 @@ export async function awaitObjects<T extends KubernetesObject, R>(
         }
       };
       const start = (): void => {
-        informer.start().then(judge, reject);
+        starting = informer.start();
+        starting.then(judge, reject);
       };
       signal.addEventListener("abort", () => reject(new Interrupted()), { signal: ended.signal });
       if (signal.aborted) reject(new Interrupted());
@@ -67,6 +69,8 @@ export async function awaitObjects<T extends KubernetesObject, R>(
     });
   } finally {
     ended.abort();
+    // Stopped while it begins, it would open its watch afterwards and keep it.
+    await starting.catch(() => undefined);
     await informer.stop();
   }
 }

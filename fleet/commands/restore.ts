@@ -1,0 +1,73 @@
+/**
+ * `fleet restore`: a site back from a backup. Replacing a site that is there is told twice: once
+ * that it shall be done, and once by the site's host name.
+ */
+import { connect } from "../cluster";
+import { UsageError } from "../errors";
+import type { Register } from "../fleet";
+import { jobText } from "./run-job";
+import { isServing, restore } from "../restore";
+import { runStack } from "../run";
+import { chooseStack, readSettings } from "../stacks";
+
+interface Options {
+  from: string;
+  yes?: boolean;
+  overwrite?: string;
+}
+
+const FROM = /^(newest|\d{4}-\d\d-\d\dT\d{6}Z)$/;
+
+export const registerRestore: Register = (program, run) => {
+  const command = program
+    .command("restore")
+    .description("brings a site back from a proven backup: database and state together")
+    .argument("<stack>", "stack")
+    .requiredOption("--from <backup>", "a name that `fleet backups` lists, or newest")
+    .option("--yes", "do it without asking; needed without a terminal")
+    .option("--overwrite <domain>", "replace the site that is there: its host name, said again")
+    .action((name: string, options: Options) =>
+      run(command, async (fleet) => {
+        const stack = await chooseStack(fleet, name);
+        const { cluster: where, domain } = await readSettings(fleet, stack);
+        const { from, yes } = options;
+        if (!FROM.test(from)) {
+          throw new UsageError(
+            `--from: found "${from}"; allowed: newest, or a name such as 2026-01-31T030000Z`,
+          );
+        }
+        if (options.overwrite !== undefined && options.overwrite !== domain) {
+          throw new UsageError(
+            `--overwrite: found "${options.overwrite}"; allowed: ${domain}, the host name of ${name}`,
+          );
+        }
+        const { output, interrupted: signal } = fleet;
+        const cluster = await connect(fleet, where);
+        let replace = options.overwrite;
+        const serving = await isServing(cluster);
+        const question = `Restore ${from} into ${name} (${domain})? Its web pod is away meanwhile.`;
+        if (!yes && !(await output.confirm(question, { signal }))) return untouched(name);
+        if (serving && replace === undefined) {
+          const again =
+            `${domain} is serving visitors. All that is not in ${from} will be gone: ` +
+            "its database and its state are replaced.";
+          const option = `--overwrite ${domain} too, after a backup of what is there`;
+          const answer = { expected: domain, option, signal };
+          if (!(await output.confirm(again, answer))) return untouched(name);
+          replace = domain;
+        }
+        const result = await runStack(fleet, stack, (progress) =>
+          restore(cluster, { backup: from, replace }, progress, signal),
+        );
+        return {
+          ok: result.ok,
+          json: { stack: name, from, ...result },
+          text: jobText(output, name, result),
+        };
+      }),
+    );
+};
+
+function untouched(stack: string) {
+  return { ok: false, json: { stack, ok: false }, text: `${stack}: nothing was touched` };
+}

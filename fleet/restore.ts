@@ -1,0 +1,104 @@
+/**
+ * Brings a site back from a backup: the web pod goes, because only one pod may have its volume, the
+ * restore Job runs, and the web pod comes again.
+ */
+import { PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
+import { NAMES, NAMESPACE, selectorLabels } from "../components/labels";
+import { FIELD_MANAGER } from "../components/ownership";
+import { ROLLOUT_SECONDS } from "../components/pods";
+import type { Cluster } from "./cluster";
+import { Failure, UsageError } from "./errors";
+import { assertNoneRuns, jobName, type JobResult, readCronJob, runJob } from "./jobs";
+import { restoreJob, type RestoreOptions } from "./restore-job";
+import type { Progress } from "./run";
+import { awaitObjects } from "./watch";
+
+/** How long a web pod may take to end its requests, in seconds. */
+const SHUTDOWN_SECONDS = 180;
+/** restore.sh's own words when it refuses. */
+const REFUSED = "Nothing was touched";
+
+/** Whether visitors are served now. */
+export async function isServing({ apps }: Cluster): Promise<boolean> {
+  const { items } = await apps.listNamespacedDeployment({
+    namespace: NAMESPACE,
+    fieldSelector: `metadata.name=${NAMES.web}`,
+  });
+  if (!items[0])
+    throw new UsageError(`there is no Deployment ${NAMES.web}: deploy the stack first`);
+  return (items[0].status?.readyReplicas ?? 0) > 0;
+}
+
+/**
+ * Restores. A restore that was cut short leaves the web pod away, as it would serve half a site;
+ * the same command again ends it.
+ */
+export async function restore(
+  cluster: Cluster,
+  options: RestoreOptions,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<JobResult> {
+  await assertNoneRuns(cluster, ["backup"]);
+  const name = jobName("matomo", "restore");
+  const job = restoreJob(await readCronJob(cluster, NAMES.backup), name, options);
+  progress("the web pod goes");
+  await scale(cluster, 0);
+  await awaitPods(cluster, "no web pod", SHUTDOWN_SECONDS, signal, (pods) => pods.length === 0);
+  const result = await runJob(cluster, job, progress, signal);
+  const refused = result.log.some((line) => line.includes(REFUSED));
+  if (!result.ok && !refused) {
+    throw new Failure(
+      `${result.said}\nThe web pod stays away, as the site may be half restored: ` +
+        `run the same command again. Log: kubectl -n ${NAMESPACE} logs job/${name}`,
+    );
+  }
+  progress("the web pod comes again");
+  await scale(cluster, 1);
+  await awaitPods(cluster, "a ready web pod", ROLLOUT_SECONDS, signal, (pods) => pods.some(ready));
+  return result;
+}
+
+interface PodState {
+  status?: { conditions?: { type: string; status: string }[] };
+}
+
+function ready({ status }: PodState): boolean {
+  return Boolean(
+    status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
+  );
+}
+
+/** Under the program's own field manager, so that the next `up` finds nobody else's field. */
+async function scale({ apps }: Cluster, replicas: number): Promise<void> {
+  await apps.patchNamespacedDeploymentScale(
+    {
+      name: NAMES.web,
+      namespace: NAMESPACE,
+      fieldManager: FIELD_MANAGER,
+      body: { spec: { replicas } },
+    },
+    setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
+  );
+}
+
+async function awaitPods(
+  cluster: Cluster,
+  what: string,
+  seconds: number,
+  signal: AbortSignal,
+  condition: (pods: PodState[]) => boolean,
+): Promise<void> {
+  const labels = Object.entries(selectorLabels("web")).map(([key, value]) => `${key}=${value}`);
+  const labelSelector = labels.join(",");
+  await awaitObjects(
+    cluster,
+    {
+      path: `/api/v1/namespaces/${NAMESPACE}/pods`,
+      list: () => cluster.core.listNamespacedPod({ namespace: NAMESPACE, labelSelector }),
+      labelSelector,
+    },
+    (pods) => condition(pods) || undefined,
+    { what, seconds, signal },
+  );
+}
