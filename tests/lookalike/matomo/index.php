@@ -69,19 +69,52 @@ function api(string $method): void
     });
 }
 
-/** The login page, and after it one page that says how many visits there are. */
+/** A session whose cookie no script reads and, where the browser speaks TLS, no plain request carries. */
+function openSession(): void
+{
+    session_name('MATOMO_SESSID');
+    session_start(['cookie_secure' => Piwik\ProxyHttp::isHttps(), 'cookie_httponly' => true, 'cookie_samesite' => 'Lax']);
+}
+
+/** Takes a login from the form that carries the session's own nonce. */
+function login(): void
+{
+    $nonce = $_SESSION['nonce'] ?? null;
+    unset($_SESSION['nonce']);
+    $user = (new Model())->getUser($_POST['form_login']);
+    $known = $user && password_verify(md5($_POST['form_password']), $user['password']);
+    if ($known && $nonce !== null && hash_equals($nonce, $_POST['form_nonce'] ?? '')) {
+        session_regenerate_id(true);
+        $_SESSION['login'] = $user['login'];
+        header('Location: index.php?module=CoreHome&action=index&idSite=1&period=day&date=yesterday', true, 302);
+        exit;
+    }
+}
+
+/** The login form, and after it one page that lists the visits with the pages they saw. */
 function page(): void
 {
-    $user = isset($_POST['form_login']) ? (new Model())->getUser($_POST['form_login']) : false;
-    if ($user && password_verify(md5($_POST['form_password']), $user['password'])) {
-        $visits = Piwik\Db::fetchOne('SELECT COUNT(*) FROM ' . Piwik\Common::prefixTable('log_visit'));
-        echo "<!DOCTYPE html><title>Website - Matomo</title><h1>$visits visits</h1>";
+    openSession();
+    if (isset($_POST['form_login'])) {
+        login();
+    }
+    $head = '<link rel="icon" href="plugins/CoreHome/images/favicon.png">' .
+        '<link rel="stylesheet" href="plugins/CoreHome/plugin.css"></head><body>';
+    if (isset($_SESSION['login'])) {
+        $pages = Piwik\Db::fetchAll('SELECT idvisit, url FROM ' . Piwik\Common::prefixTable('log_link_visit_action') .
+            ' ORDER BY idlink_va DESC LIMIT 20');
+        echo "<!DOCTYPE html><html><head><title>Website - Matomo</title>$head<h1>Visits Log</h1><ul>";
+        foreach ($pages as ['idvisit' => $visit, 'url' => $url]) {
+            echo "<li>$visit: " . htmlspecialchars($url) . '</li>';
+        }
+        echo '</ul></body></html>';
         return;
     }
-    echo '<!DOCTYPE html><html><head><title>Sign in - Matomo</title>' .
-        '<link rel="icon" href="plugins/CoreHome/images/favicon.png"></head><body>' .
+    $_SESSION['nonce'] = bin2hex(random_bytes(16));
+    echo "<!DOCTYPE html><html><head><title>Sign in - Matomo</title>$head" .
         '<form method="post" action="index.php"><input name="form_login" id="login_form_login">' .
         '<input type="password" name="form_password" id="login_form_password">' .
+        "<input type=\"hidden\" name=\"form_nonce\" value=\"{$_SESSION['nonce']}\">" .
         '<button id="login_form_submit">Sign in</button></form></body></html>';
 }
 
