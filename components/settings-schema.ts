@@ -156,6 +156,22 @@ export const settingsSchema = z.strictObject({
       proxies: z.array(cidr).default([]),
     })
     .prefault({}),
+  /** What a site records of its visitors. What is not stated here is left to Matomo's own UI. */
+  privacy: z
+    .strictObject({
+      /**
+       * Bytes of a visitor's address that are masked before it is stored: so many at least, a person
+       * may mask more in the UI. 0 stores the whole address.
+       */
+      anonymizeIp: z.int().min(0).max(4).default(2),
+      /** Days after which a visit's raw data is deleted; reports made of it stay. */
+      retentionDays: z.int().min(1).max(3650).optional(),
+      /** Record nothing of a browser that sends Do Not Track. */
+      doNotTrack: z.boolean().optional(),
+      /** Track without cookies, whatever a page's tracking code asks for. */
+      cookieless: z.boolean().optional(),
+    })
+    .prefault({}),
   egress: z
     .strictObject({
       /** Let Matomo fetch its GeoIP database (port 443). */
@@ -170,3 +186,5 @@ export const settingsSchema = z.strictObject({
 export type Settings = z.output<typeof settingsSchema>;
 /** Which cluster a stack is bound to. */
 export type ClusterSettings = Settings["cluster"];
+/** What a site records of its visitors. */
+export type PrivacySettings = Settings["privacy"];

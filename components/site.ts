@@ -104,6 +104,7 @@ export class MatomoSite extends pulumi.ComponentResource {
         website: { ...settings.website, url: settings.website.url ?? `https://${settings.domain}` },
         proxies: [...CLUSTER_RANGES, ...edge.proxies],
         geoip: egress.geoip,
+        privacy: settings.privacy,
         database: DATABASE,
         claim: volumes.dataClaim,
         siteCredentials: credentials.site,

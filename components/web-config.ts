@@ -6,6 +6,8 @@
  * config.ini.php; install.php takes the same keys out of config.ini.php (incidents 8 and 17).
  */
 
+import type { PrivacySettings } from "./settings-schema";
+
 export interface RenderArgs {
   /** Host names of the site, the primary one first. */
   hosts: string[];
@@ -22,6 +24,8 @@ export interface RenderArgs {
   proxies: string[];
   /** Whether Matomo may download its GeoIP database. */
   geoip: boolean;
+  /** What is recorded of a visitor. */
+  privacy: PrivacySettings;
 }
 
 /** Seconds that a PHP request may take, as the seed demands. */
@@ -91,8 +95,9 @@ export function commonConfig(args: Pick<RenderArgs, "phpMemoryMib">): string {
 
 /** What install.php needs to know; no secret. */
 export function settingsJson(args: RenderArgs): string {
-  const { hosts, website, database, geoip } = args;
-  const settings = { hosts, website, database, geoip, forceSsl: true, waitSeconds: WAIT_SECONDS };
+  const { hosts, website, database, geoip, privacy } = args;
+  const fixed = { forceSsl: true, waitSeconds: WAIT_SECONDS };
+  const settings = { hosts, website, database, geoip, privacy, ...fixed };
   return `${JSON.stringify(settings, null, 2)}\n`;
 }
 

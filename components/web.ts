@@ -41,6 +41,7 @@ const SCRIPTS = [
   "install.php",
   "install-config.php",
   "install-database.php",
+  "install-privacy.php",
   "install-site.php",
   "layout.sh",
   "state-export.php",

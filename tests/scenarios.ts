@@ -31,6 +31,7 @@ export const SCENARIOS: Record<string, Record<string, string>> = {
       issuer: "production",
       proxies: ["198.51.100.0/24"],
     }),
+    privacy: json({ anonymizeIp: 3, retentionDays: 180, doNotTrack: true, cookieless: true }),
     egress: json({ geoip: false, smtp: true }),
   },
 };

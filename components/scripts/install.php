@@ -16,6 +16,7 @@ declare(strict_types=1);
 
 require __DIR__ . '/install-config.php';
 require __DIR__ . '/install-database.php';
+require __DIR__ . '/install-privacy.php';
 require __DIR__ . '/install-site.php';
 
 const SITE = '/var/www/html';
@@ -105,6 +106,7 @@ function main(array $arguments): void
     Piwik\Plugin\Manager::getInstance()->loadActivatedPlugins();
     createSchema($found);
     ownSettings($settings);
+    ownPrivacy($settings['privacy']);
     $login = administrator($settings, $found);
     archiveToken($login);
     firstWebsite($settings['website']);

@@ -233,6 +233,21 @@ const ROWS: Row[] = [
     at("edge", { class: "k8s.io/nginx" }),
     /edge\.class: found.*Kubernetes name/,
   ],
+  [
+    "more of an address than it has",
+    at("privacy", { anonymizeIp: 5 }),
+    /privacy\.anonymizeIp: found 5; allowed: 4 at most/,
+  ],
+  [
+    "raw data for no day",
+    at("privacy", { retentionDays: 0 }),
+    /privacy\.retentionDays: found 0; allowed: 1 at least/,
+  ],
+  [
+    "Do Not Track as text",
+    at("privacy", { doNotTrack: "on" }),
+    /privacy\.doNotTrack: found "on"; allowed: boolean/,
+  ],
   ["egress as text", at("egress", { smtp: "yes" }), /egress\.smtp: found "yes"; allowed: boolean/],
   [
     "time zone that does not exist",

@@ -4,6 +4,8 @@
 use Piwik\Common;
 use Piwik\Config;
 use Piwik\Db;
+use Piwik\Plugins\PrivacyManager\Config as PrivacyConfig;
+use Piwik\Plugins\PrivacyManager\PrivacyManager;
 
 if (!isset($_REQUEST['idsite'], $_REQUEST['rec'])) {
     echo "<h1>Matomo</h1>This resource is part of Matomo. Keep full control of your data.\n";
@@ -31,15 +33,18 @@ function visitorAddress(): string
 
 try {
     (new Piwik\Application\Environment('tracker'))->init();
-    $address = inet_pton(visitorAddress());
-    // Two bytes of the address are masked, by default.
-    $address = strlen($address) === 4 ? substr($address, 0, 2) . "\0\0" : substr($address, 0, 6) . str_repeat("\0", 10);
+    $address = PrivacyManager::anonymized(inet_pton(visitorAddress()));
     $site = (int) $_REQUEST['idsite'];
     if (!Db::fetchOne('SELECT COUNT(*) FROM ' . Common::prefixTable('site') . ' WHERE idsite = ?', [$site])) {
         http_response_code(400);
         exit;
     }
-    $visitor = hex2bin($_REQUEST['_id'] ?? '') ?: substr(sha1($address . ($_SERVER['HTTP_USER_AGENT'] ?? ''), true), 0, 8);
+    if ((new PrivacyConfig())->doNotTrackEnabled && ($_SERVER['HTTP_DNT'] ?? '') === '1') {
+        header('Tk: N');
+        exit;
+    }
+    $claimed = (new PrivacyConfig())->forceCookielessTracking ? '' : $_REQUEST['_id'] ?? '';
+    $visitor = hex2bin($claimed) ?: substr(sha1($address . ($_SERVER['HTTP_USER_AGENT'] ?? ''), true), 0, 8);
     $visits = Common::prefixTable('log_visit');
     $visit = Db::fetchOne("SELECT idvisit FROM $visits WHERE idsite = ? AND idvisitor = ?
         AND visit_last_action_time > UTC_TIMESTAMP() - INTERVAL 30 MINUTE", [$site, $visitor]);

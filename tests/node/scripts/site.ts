@@ -31,6 +31,7 @@ const RENDER: RenderArgs = {
   opcacheMib: 256,
   proxies: ["127.0.0.1/32"],
   geoip: false,
+  privacy: { anonymizeIp: 2 },
 };
 
 type Mounts = Container["mounts"];

@@ -13,6 +13,7 @@ const ARGS: RenderArgs = {
   opcacheMib: 256,
   proxies: ["10.0.0.0/8", "2400:cb00::/32"],
   geoip: true,
+  privacy: { anonymizeIp: 2, doNotTrack: true },
 };
 
 /** Sections and keys of an ini file, as PHP's raw scanner sees simple ones. */
@@ -69,6 +70,7 @@ describe("configuration of the web pod", () => {
     assert.deepEqual(settings.website, ARGS.website);
     assert.deepEqual(settings.database, ARGS.database);
     assert.equal(settings.geoip, true);
+    assert.deepEqual(settings.privacy, ARGS.privacy);
     assert.equal(settings.forceSsl, true);
   });
   it("defines everything that apache.conf asks for, and includes only what is mounted", () => {

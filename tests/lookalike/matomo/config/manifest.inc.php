@@ -13,6 +13,7 @@ final class Manifest
         "core/Database.php",
         "core/Diagnostics.php",
         "core/Plugins.php",
+        "core/Privacy.php",
         "core/Settings.php",
         "core/Updates/5.0.0.php",
         "core/Users.php",

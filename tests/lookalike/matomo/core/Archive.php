@@ -79,6 +79,7 @@ final class CronArchive
         }
         Option::set('LastCompletedFullArchiving', time());
         $this->log('SCHEDULED TASKS');
+        Plugins\PrivacyManager\PrivacyManager::deleteLogData();
         $this->log('done');
     }
 

@@ -8,7 +8,7 @@ namespace Piwik\Plugin {
 
     final class Manager
     {
-        private const CORE = ['CoreHome', 'CustomJsTracker', 'SitesManager', 'UsersManager'];
+        private const CORE = ['CoreHome', 'CustomJsTracker', 'PrivacyManager', 'SitesManager', 'UsersManager'];
 
         public static function getInstance(): self
         {
@@ -20,9 +20,20 @@ namespace Piwik\Plugin {
         {
         }
 
+        public static function activated(): array
+        {
+            return Config::getInstance()->Plugins['Plugins'] ?? self::CORE;
+        }
+
         public function isPluginActivated(string $name): bool
         {
-            return in_array($name, Config::getInstance()->Plugins['Plugins'] ?? self::CORE, true);
+            return in_array($name, self::activated(), true);
+        }
+
+        public function activatePlugin(string $name): void
+        {
+            Config::getInstance()->Plugins = ['Plugins' => [...self::activated(), $name]];
+            Config::getInstance()->forceSave();
         }
 
         /** Where a plugin's code is: in the image, or where bootstrap.php says that others are. */
@@ -65,6 +76,9 @@ namespace Piwik\Plugins\CustomJsTracker {
                 foreach (glob($directory . '*/tracker.js') as $file) {
                     $script .= file_get_contents($file);
                 }
+            }
+            if ((new \Piwik\Plugins\PrivacyManager\Config())->forceCookielessTracking) {
+                $script .= "disableCookies();\n";
             }
             if (!is_writable(PIWIK_DOCUMENT_ROOT . '/matomo.js')) {
                 throw new \RuntimeException('matomo.js is not writable');
