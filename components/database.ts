@@ -41,8 +41,8 @@ export interface DatabaseArgs {
   memory: string;
   /** Buffers and connections that fit it. */
   capacity: DatabaseCapacity;
-  /** The claim that the template's name leads to. */
-  claim: pulumi.Input<string>;
+  /** The claim that the template's name leads to: made before the StatefulSet makes its own. */
+  claim: pulumi.Resource;
   credentials: MountedSecret;
 }
 
@@ -121,7 +121,7 @@ export class Database extends pulumi.ComponentResource {
         parent: this,
         protect: true,
         customTimeouts: ROLLOUT_TIMEOUTS,
-        dependsOn: [service],
+        dependsOn: [service, args.claim],
         // Immutable on a StatefulSet: a difference would replace it. The claim grows by itself.
         ignoreChanges: ["spec.volumeClaimTemplates", "spec.serviceName"],
       },

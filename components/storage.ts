@@ -36,8 +36,9 @@ export function persistentVolumeName(claim: string): string {
 export class Storage extends pulumi.ComponentResource {
   /** Names of the claims, known once they are bound. */
   readonly dataClaim: pulumi.Output<string>;
-  readonly databaseClaim: pulumi.Output<string>;
   readonly backupClaim: pulumi.Output<string>;
+  /** The claim itself: nothing names it, as the template's name leads to it. */
+  readonly databaseClaim: PersistentVolumeClaim;
 
   constructor(
     name: string,
@@ -45,16 +46,17 @@ export class Storage extends pulumi.ComponentResource {
     opts: pulumi.ComponentResourceOptions,
   ) {
     super("matomo:index:Storage", name, {}, opts);
-    this.dataClaim = this.claim("data", NAMES.dataClaim, args.data, "web");
-    this.databaseClaim = this.claim("database", NAMES.databaseClaim, args.database, "mariadb");
-    this.backupClaim = this.claim("backup", NAMES.backupClaim, args.backup, "backup");
+    const { data, database, backup } = args;
+    this.dataClaim = this.claim("data", NAMES.dataClaim, data, "web").metadata.name;
+    this.databaseClaim = this.claim("database", NAMES.databaseClaim, database, "mariadb");
+    this.backupClaim = this.claim("backup", NAMES.backupClaim, backup, "backup").metadata.name;
     this.registerOutputs({});
   }
 
   private claim(name: string, claimName: string, size: string, component: Component) {
     const volumeName =
       this.args.mode === "volumes" ? this.volume(name, claimName, size, component) : undefined;
-    const claim = new PersistentVolumeClaim(
+    return new PersistentVolumeClaim(
       name,
       {
         metadata: objectMeta(claimName, component),
@@ -73,7 +75,6 @@ export class Storage extends pulumi.ComponentResource {
         ...(volumeName ? {} : { ignoreChanges: ["spec.volumeName"] }),
       },
     );
-    return claim.metadata.name;
   }
 
   private volume(name: string, claimName: string, size: string, component: Component) {

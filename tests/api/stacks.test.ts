@@ -121,6 +121,13 @@ for (const pair of [
         assert.deepEqual(database.spec.selector.matchLabels, selector("mariadb"));
         assert.equal(database.spec.serviceName, "matomo-mariadb");
         assert.equal(database.spec.volumeClaimTemplates[0].metadata.name, "data");
+        // Made first, or the StatefulSet makes one of its own, which may have another volume.
+        const { resources } = JSON.parse(await site.state()).deployment;
+        const server = resources.find(({ urn }: { urn: string }) =>
+          /StatefulSet::server$/.test(urn),
+        );
+        const claim = /PersistentVolumeClaim::database$/;
+        assert.ok(server.dependencies.some((urn: string) => claim.test(urn)));
         const web = await site.get("service", "matomo");
         assert.deepEqual(web.spec.selector, selector("web"));
         const mariadb = await site.get("service", "matomo-mariadb");

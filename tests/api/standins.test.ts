@@ -260,12 +260,14 @@ describe("stand-ins on a cluster", function () {
     });
 
     it("refuses a cluster that there is not, and a volume of no size", async () => {
-      const preview = pulumi(["preview"], { cluster: "nope", size: "0" });
-      await assert.rejects(preview, (error: Error) => {
-        assert.match(error.message, /Unable to find cluster with name: nope/);
-        assert.match(error.message, /expected size to be at least \(1\)/);
-        return true;
-      });
+      await assert.rejects(
+        pulumi(["preview"], { cluster: "nope" }),
+        /Unable to find cluster with name: nope/,
+      );
+      await assert.rejects(
+        pulumi(["preview"], { size: "0" }),
+        /expected size to be at least \(1\)/,
+      );
     });
 
     it("destroys what it made", async () => {
