@@ -22,6 +22,7 @@ table("image-is-pinned", [
     `matomo@${digest}`,
     `matomo:latest@${digest}`,
     `registry:5000/img@${digest}`,
+    `app@sha512+b64_x:${"0f".repeat(64)}`,
   ].map(pinned),
   ...[
     "matomo",
@@ -31,6 +32,9 @@ table("image-is-pinned", [
     "quay.io/app:stable",
     "app:",
     "app@sha256:abc",
+    `app@!${digest}`,
+    `app@${digest}!`,
+    `app@sha256+-:${"0f".repeat(32)}`,
     "app@",
     "",
     undefined,

@@ -76,6 +76,36 @@ table("no-plain-secrets", [
     given: env("SITE_TOKEN", "public"),
     settings: { allowedNames: ["SITE_TOKEN"] },
   },
+  // Words beside the place that names a credential.
+  goodArgs("x--password", "hunter2"),
+  goodArgs("--password!", "hunter2"),
+  badFile("password", "hunter2\n"),
+  goodFile("password", "how it is\nrotated"),
+  goodFile("password.md", "rotated"),
+  { title: "a Secret", given: kube("v1", "Secret", "web", { data: { password: "aHVudGVyMg==" } }) },
+  {
+    title: "another provider's object of the same shape",
+    given: { ...file("password", "hunter2"), type: "example:core/v1:ConfigMap" },
+  },
+  {
+    title: "a credential's word in an annotation's prefix",
+    given: annotated("password.example.com/state", "rotated"),
+  },
+  ...["Authorization", "Proxy-Authorization", "X-Api-Key"].flatMap((name) =>
+    ["startupProbe", "lifecycle.postStart", "lifecycle.preStop"].map((handler) => ({
+      title: `header ${name} of ${handler}`,
+      given: change(workload("Deployment", "web"), `${C}.${handler}.httpGet`, {
+        httpHeaders: [{ name, value: "Basic aHVudGVyMg" }],
+      }),
+      finds: [`violation web: ${C}.${handler}.httpGet.httpHeaders[0].value`],
+    })),
+  ),
+  {
+    title: "a header that only begins like a credential's",
+    given: change(workload("Deployment", "web"), `${C}.livenessProbe.httpGet`, {
+      httpHeaders: [{ name: "Authorization-Kind", value: "none" }],
+    }),
+  },
   {
     title: "the value is never told",
     given: env("DB_PASSWORD", "hunter2"),
