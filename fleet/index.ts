@@ -8,20 +8,30 @@
 import { Command, CommanderError } from "commander";
 import { registerAdopt } from "./commands/adopt";
 import { registerBackups } from "./commands/backups";
+import { registerCleanupHelm } from "./commands/cleanup-helm";
+import { registerCredentials } from "./commands/credentials";
+import { registerDrift } from "./commands/drift";
+import { registerInit } from "./commands/init";
 import { registerPreview } from "./commands/preview";
 import { registerRestore } from "./commands/restore";
 import { registerJobs } from "./commands/run-job";
+import { registerStatus } from "./commands/status";
 import { registerUp } from "./commands/up";
 import { Failure, Interrupted, reason } from "./errors";
 import { addGlobalOptions, listenToSignals, openFleet, type Register, type Run } from "./fleet";
 import { isRefusal } from "./run";
 
 const COMMANDS: Register[] = [
+  registerInit,
   registerPreview,
   registerUp,
+  registerStatus,
+  registerDrift,
   registerJobs,
   registerBackups,
   registerRestore,
+  registerCredentials,
+  registerCleanupHelm,
   registerAdopt,
 ];
 
