@@ -8,8 +8,9 @@
  * this command. Nothing of that changes a pod. Then a preview in which nothing may be replaced, the
  * proven backup, and only then `up`. Helm's records go last.
  */
-import { NAMESPACE } from "../../components/labels";
+import { NAMES, NAMESPACE } from "../../components/labels";
 import { IDENTITY_ANNOTATION } from "../../components/ownership";
+import { ROLLOUT_SECONDS } from "../../components/pods";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { Refusal } from "../../components/failure";
 import { Failure } from "../errors";
@@ -99,6 +100,8 @@ export async function adopt(args: AdoptArgs, site: LiveSite): Promise<Journal> {
   }
   step(`up of stack ${stack}`);
   await engine.up();
+  step("waiting for the new pods");
+  await rolledOut(args, api);
   step("comparing every object with what it was");
   await assertSame(api, journal);
   for (const leftover of journal.leftovers) {
@@ -220,6 +223,44 @@ function assertKept({ steps }: OperationReport): void {
   throw new Failure(
     `the preview would not keep everything (${list}); no pod was changed. ` +
       "Go back with --undo, and report this plan",
+  );
+}
+
+/**
+ * Waits until the new pods serve. The engine may be back earlier: under Recreate there is no new
+ * revision as long as the old pod takes to end, and it takes the old one for the new.
+ */
+async function rolledOut({ signal }: AdoptArgs, api: Api): Promise<void> {
+  const deadline = Date.now() + ROLLOUT_SECONDS * 1000;
+  const workloads = [
+    { kind: "StatefulSet", name: NAMES.database },
+    { kind: "Deployment", name: NAMES.web },
+  ];
+  for (const workload of workloads) {
+    const where = { apiVersion: "apps/v1", namespace: NAMESPACE, ...workload };
+    while (!isRolledOut(await api.get(where))) {
+      signal?.throwIfAborted();
+      if (Date.now() > deadline) {
+        throw new Failure(
+          `${title(workload)} is not ready after ${ROLLOUT_SECONDS / 60} minutes; Helm's records are ` +
+            `kept. Look why: kubectl -n ${NAMESPACE} get pods; then adopt again, or go back with --undo`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
+
+/** Whether all pods of a workload are of its newest form, and serve; the old ones are gone. */
+function isRolledOut(workload: Data | undefined): boolean {
+  if (!workload) return false;
+  const { metadata, spec, status } = workload;
+  const wanted: number = spec.replicas ?? 1;
+  return (
+    status.observedGeneration >= metadata.generation &&
+    status.replicas === wanted &&
+    status.updatedReplicas === wanted &&
+    status.availableReplicas === wanted
   );
 }
 

@@ -129,7 +129,7 @@ describe("adoption of a Helm release", () => {
   it("the next up changes nothing", () => bench.site.expectUnchanged());
 
   it("what was before is in a file of its owner alone", async () => {
-    const file = await bench.journalPath();
+    const file = bench.journalPath;
     assert.equal((await fs.stat(file)).mode & 0o777, 0o600);
     assert.equal((await fs.stat(path.dirname(file))).mode & 0o777, 0o700);
     assert.ok(journal.finished);
@@ -152,7 +152,7 @@ describe("adoption of a Helm release", () => {
     const names = files.filter((f) => f.isFile()).map((f) => path.join(f.parentPath, f.name));
     assert.ok(names.some((name) => name.endsWith(".bak")));
     for (const name of names) clean(await fs.readFile(name, "utf8"), name);
-    clean(await fs.readFile(await bench.journalPath(), "utf8"), "the saved file");
+    clean(await fs.readFile(bench.journalPath, "utf8"), "the saved file");
     clean(said.join("\n"), "the plan and the steps");
     clean(bench.commands.flat().join("\n"), "a command line in a pod");
     clean(printed().replace(shown.stdout, ""), "what the engine printed");

@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto";
 import * as path from "node:path";
 import { adopt, rehearse } from "../../fleet/adoption/adopt";
 import type { Execute, Executed } from "../../fleet/adoption/execute";
+import { JournalFile } from "../../fleet/adoption/journal";
 import { openAdoption } from "../../fleet/adoption/open";
 import { undo } from "../../fleet/adoption/undo";
 import type { Fleet } from "../../fleet/fleet";
@@ -57,36 +58,51 @@ export class AdoptionBench {
   ) {}
 
   /** The plan; nothing is touched. */
-  async rehearse() {
-    return rehearse(await this.open());
+  rehearse() {
+    return this.asPerson(async () => rehearse(await this.open()));
   }
 
   /** Adopts; `step` may throw to interrupt it. */
-  async adopt(step: (what: string) => void = () => undefined) {
-    const args = await this.open();
+  adopt(step: (what: string) => void = () => undefined) {
     this.steps = [];
     const note = (what: string) => {
       this.steps.push(what);
       step(what);
     };
-    return adopt({ ...args, step: note }, await rehearse(args));
+    return this.asPerson(async () => {
+      const args = await this.open();
+      return adopt({ ...args, step: note }, await rehearse(args));
+    });
   }
 
-  async undo() {
-    const args = await this.open();
-    const journal = await args.journal.read();
-    return undo({ ...args, step: () => undefined }, journal!);
+  undo() {
+    return this.asPerson(async () => {
+      const args = await this.open();
+      const journal = await args.journal.read();
+      return undo({ ...args, step: () => undefined }, journal!);
+    });
   }
 
-  async journalPath(): Promise<string> {
-    return (await this.open()).journal.path;
+  get journalPath(): string {
+    return new JournalFile(this.stacks, this.site.stack).path;
+  }
+
+  /** In the environment of a person's shell, where the Automation API finds `pulumi` and its state. */
+  private async asPerson<T>(work: () => Promise<T>): Promise<T> {
+    const own = { ...process.env };
+    Object.assign(process.env, this.site.engine.env);
+    try {
+      return await work();
+    } finally {
+      // The next site's engine must not take this one's for an installed Pulumi.
+      for (const name of Object.keys(process.env)) delete process.env[name];
+      Object.assign(process.env, own);
+    }
   }
 
   private async open() {
     const { stack, engine, config } = this.site;
     const file = await engine.stackFile(stack, config);
-    // The Automation API runs `pulumi` as a person's shell would.
-    Object.assign(process.env, engine.env);
     const signal = new AbortController().signal;
     const fleet: Fleet = {
       ...{ project: checkout, stacks: this.stacks, parallel: 1, output: new Output(false) },

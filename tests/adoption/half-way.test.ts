@@ -1,0 +1,267 @@
+/**
+ * Issue 9, section 1: what a live release may look like besides the one of the chart. Each state has
+ * a message that says what was found, and a way on. One release; each test leaves it as it found it.
+ */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { after, before, describe, it } from "mocha";
+import { type Live, wanted } from "../api/harness";
+import { type AdoptionBench, releasedSite } from "./bench";
+import { installRelease } from "./helm";
+
+const HOST = "matomo.local.example.com";
+
+describe("a release that is not as it should be", () => {
+  let bench: AdoptionBench;
+  let released: Live[];
+
+  before(async () => {
+    const values = { domain: HOST, email: "admin@local.example.com" };
+    bench = await releasedSite({ stack: "local", values });
+    released = await bench.objects();
+  });
+  after(() => bench?.site.close());
+
+  const kubectl = (...args: string[]) => bench.site.kubectl(...args, "-n", "matomo");
+  const patch = (kind: string, name: string, body: object) =>
+    kubectl("patch", kind, name, "--type=merge", "-p", JSON.stringify(body));
+
+  /** An adoption is refused with this, and this alone, and touches nothing. */
+  async function assertBlocked(words: RegExp): Promise<void> {
+    const objects = wanted(await bench.objects());
+    const refused = await bench.adopt().catch((error: Error) => error.message);
+    assert.ok(typeof refused === "string", "it was adopted");
+    assert.match(refused, /cannot be adopted as it is, and nothing was touched/);
+    assert.match(refused, words);
+    assert.equal(refused.match(/^ {2}- /gm)?.length, 1, refused);
+    assert.deepEqual(wanted(await bench.objects()), objects);
+  }
+
+  async function notes(): Promise<string> {
+    const { plan } = await bench.rehearse();
+    assert.deepEqual(plan.blockers, []);
+    return plan.notes.join("\n");
+  }
+
+  /** Works with other settings of the stack. */
+  async function withSettings(config: Record<string, unknown>, work: () => Promise<void>) {
+    const own = bench.site.config;
+    bench.site.config = { ...own, ...config };
+    await work().finally(() => (bench.site.config = own));
+  }
+
+  /** Works with other answers of the pods. */
+  async function withPods(pods: Partial<AdoptionBench["pods"]>, work: () => Promise<void>) {
+    const own = { ...bench.pods };
+    Object.assign(bench.pods, pods);
+    await work().finally(() => Object.assign(bench.pods, own));
+  }
+
+  it("is adoptable to begin with", async () => {
+    assert.deepEqual((await bench.rehearse()).plan.blockers, []);
+  });
+
+  describe("passwords", () => {
+    it("a Secret that the database refuses: the one of config.ini.php is taken", async () => {
+      const accepted = { ...bench.pods.accepted, "mariadb-admin": "of-the-first-install" };
+      await withPods({ accepted, configured: "of-the-first-install" }, async () => {
+        const found = await notes();
+        assert.match(found, /refuses the mariadb-password of Secret matomo-mariadb/);
+        assert.match(found, /config\.ini\.php opens it/);
+        assert.doesNotMatch(found, /of-the-first-install/);
+        const { plan, passwords } = await bench.rehearse();
+        assert.equal(passwords["database-password"], "of-the-first-install");
+        const secret = plan.entries.find(({ object }) => object === "Secret/matomo-mariadb");
+        assert.ok(secret?.changes.some(({ path }) => path === "data.mariadb-password"));
+      });
+    });
+
+    it("no password that opens it: stops, and says what was tried", async () => {
+      const accepted = { ...bench.pods.accepted, "mariadb-admin": "nobody knows" };
+      await withPods({ accepted }, () =>
+        assertBlocked(/no password opens the database.*tried: Secret matomo-mariadb, config\.ini/),
+      );
+    });
+
+    it("a Secret without the database's password: the one of config.ini.php is taken", async () => {
+      const { "mariadb-password": value } = await bench.site.secret("matomo-mariadb");
+      await patch("secret", "matomo-mariadb", { data: { "mariadb-password": null } });
+      assert.match(await notes(), /has no key mariadb-password; the one of config\.ini\.php/);
+      await patch("secret", "matomo-mariadb", { stringData: { "mariadb-password": value } });
+    });
+
+    it("a Secret without root's password, which is nowhere else: stops", async () => {
+      const { "mariadb-root-password": value } = await bench.site.secret("matomo-mariadb");
+      await patch("secret", "matomo-mariadb", { data: { "mariadb-root-password": null } });
+      await assertBlocked(/no key mariadb-root-password.*kubectl edit/);
+      await patch("secret", "matomo-mariadb", { stringData: { "mariadb-root-password": value } });
+    });
+
+    it("an archive-token that is none: the next up makes one", async () => {
+      await patch("secret", "matomo", { stringData: { "archive-token": "changeme" } });
+      assert.match(await notes(), /no valid archive-token/);
+      await patch("secret", "matomo", { data: { "archive-token": null } });
+    });
+
+    it("an administrator of another name: stops", async () => {
+      await patch("secret", "matomo", { stringData: { "matomo-username": "root" } });
+      await assertBlocked(/called root, in the settings admin.*config set matomo:username root/);
+      await patch("secret", "matomo", { stringData: { "matomo-username": "admin" } });
+    });
+  });
+
+  describe("versions", () => {
+    it("a newer MariaDB than the settings': never a downgrade", () =>
+      withPods({ mariadb: "12.3.1" }, () =>
+        assertBlocked(/mariadb\.version: found "12\.0\.2".*12\.3\.1.*config set --path/),
+      ));
+
+    it("a database of a newer Matomo than the image's: never a downgrade", () =>
+      withPods({ matomo: "5.8.0" }, () =>
+        assertBlocked(/matomo\.version: found "5\.5\.1".*5\.8\.0/),
+      ));
+
+    it("with the settings set to it, it is adopted as it runs", () =>
+      withPods({ matomo: "5.8.0" }, () =>
+        withSettings({ "matomo:matomo": { version: "5.8.0" } }, async () => {
+          await notes();
+        }),
+      ));
+  });
+
+  describe("the way in", () => {
+    it("a second host name that the settings lack: stops, and names the setting", async () => {
+      const { spec } = await bench.site.get("ingress", "matomo");
+      const second = { ...spec.rules[0], host: "stats.example.org" };
+      await patch("ingress", "matomo", { spec: { rules: [...spec.rules, second] } });
+      await assertBlocked(/also answers as stats\.example\.org.*'matomo:aliases\[0\]'/);
+      await withSettings({ "matomo:aliases": ["stats.example.org"] }, async () => {
+        await notes();
+      });
+      await patch("ingress", "matomo", { spec: { rules: spec.rules } });
+    });
+
+    it("a trusted certificate that staging would replace: stops", () =>
+      withSettings({ "matomo:edge": { issuer: "staging" } }, () =>
+        assertBlocked(/letsencrypt-prod.*edge\.issuer production/),
+      ));
+  });
+
+  describe("Helm", () => {
+    it("two releases that own parts of it: stops, and warns of helm uninstall", async () => {
+      const key = "meta.helm.sh/release-name";
+      await patch("service", "matomo", { metadata: { annotations: { [key]: "matomo-old" } } });
+      await assertBlocked(/2 releases \(matomo, matomo-old\)|2 releases \(matomo-old, matomo\)/);
+      await patch("service", "matomo", { metadata: { annotations: { [key]: "matomo" } } });
+    });
+
+    it("an upgrade that is under way, or was killed: stops", async () => {
+      const record = "sh.helm.release.v1.matomo.v1";
+      const status = (value: string) =>
+        patch("secret", record, { metadata: { labels: { status: value } } });
+      await status("pending-upgrade");
+      await assertBlocked(/is pending-upgrade \(revision 1\).*helm rollback matomo/);
+      await status("deployed");
+    });
+
+    it("objects of it that the program does not have: what holds nothing goes, the rest is named", async () => {
+      // As a newer chart would have brought them.
+      const { kubeconfig } = bench.site.cluster;
+      const values = { domain: HOST, email: "admin@local.example.com", extras: true };
+      await installRelease({ kubeconfig, values: { passwords: bench.passwords, ...values } });
+      const { plan } = await bench.rehearse();
+      const find = (action: string) =>
+        plan.entries.filter((entry) => entry.action === action).map(({ object }) => object);
+      assert.deepEqual(find("delete"), ["ConfigMap/matomo-extra"]);
+      assert.deepEqual(find("leave"), ["Secret/matomo-smtp"]);
+      assert.equal(plan.release?.records, 2);
+      await installRelease({
+        kubeconfig,
+        values: { passwords: bench.passwords, ...values, extras: false },
+      });
+    });
+  });
+
+  describe("objects", () => {
+    it("a hand-edited Deployment: taken over, and the plan says whose edits go", async () => {
+      const edit = ["--field-manager=kubectl-edit", "--overwrite"];
+      await kubectl("set", "env", "deployment/matomo", "DEBUG=1", "--field-manager=kubectl-edit");
+      await kubectl("annotate", "deployment/matomo", "note=mine", ...edit);
+      const { plan } = await bench.rehearse();
+      assert.deepEqual(plan.blockers, []);
+      const { notes, changes } = plan.entries.find(({ object }) => object === "Deployment/matomo")!;
+      assert.match(notes.join(), /edited by hand \(kubectl-edit\)/);
+      assert.ok(changes.some(({ path }) => path === "metadata.annotations.note"));
+      await kubectl("set", "env", "deployment/matomo", "DEBUG-", "--field-manager=kubectl-edit");
+      await kubectl("annotate", "deployment/matomo", "note-");
+      await kubectl("rollout", "status", "deployment/matomo", "--timeout=60s");
+    });
+
+    it("an object that drifted from what Helm applied: the live one counts", async () => {
+      await patch("service", "matomo-mariadb", {
+        spec: { ports: [{ name: "mysql", port: 3306, targetPort: 3307 }] },
+      });
+      const { plan } = await bench.rehearse();
+      const { changes } = plan.entries.find(({ object }) => object === "Service/matomo-mariadb")!;
+      assert.ok(changes.some(({ before }) => before?.includes("3307")));
+      await patch("service", "matomo-mariadb", {
+        spec: { ports: [{ name: "mysql", port: 3306, targetPort: "mysql" }] },
+      });
+    });
+
+    it("no database pod that is ready: stops, as no password can be tried", async () => {
+      await kubectl("scale", "sts/matomo-mariadb", "--replicas=0");
+      await kubectl("wait", "--for=delete", "pod/matomo-mariadb-0", "--timeout=60s");
+      await assertBlocked(/no ready pod of StatefulSet matomo-mariadb/);
+      await kubectl("scale", "sts/matomo-mariadb", "--replicas=1");
+      await kubectl("rollout", "status", "sts/matomo-mariadb", "--timeout=60s");
+    });
+
+    it("a larger volume than the settings': a claim never shrinks", () =>
+      withSettings({ "matomo:storage": { data: "5Gi" } }, () =>
+        assertBlocked(/storage\.data: found "5Gi"; allowed: 10Gi or more/),
+      ));
+
+    it("a claim that is not Bound: stops, and says how to look", async () => {
+      const volume = (await bench.site.get("pvc", "matomo-backup")).spec.volumeName;
+      await kubectl("delete", "pvc", "matomo-backup", "--wait=false");
+      await kubectl("wait", "--for=delete", "pvc/matomo-backup", "--timeout=60s");
+      const lost = {
+        apiVersion: "v1",
+        kind: "PersistentVolumeClaim",
+        metadata: { name: "matomo-backup", namespace: "matomo" },
+        spec: {
+          accessModes: ["ReadWriteOnce"],
+          storageClassName: "do-block-storage",
+          volumeName: `${volume}-lost`,
+          resources: { requests: { storage: "20Gi" } },
+        },
+      };
+      await bench.site.cluster.kubectl(["apply", "-f", "-"], JSON.stringify(lost));
+      await assertBlocked(
+        /claim matomo-backup is Pending, not Bound.*kubectl -n matomo delete pvc/,
+      );
+    });
+
+    it("a namespace that was the program's once: it gets its old identity back", async () => {
+      const key = "matomo-fleet/identity";
+      await bench.site.kubectl("annotate", "ns", "matomo", `${key}=00000000000000aa`);
+      // Adopted with an empty state, it is that site's again, under its old identity.
+      assert.equal((await bench.rehearse()).identity, "00000000000000aa");
+      await bench.site.kubectl("annotate", "ns", "matomo", `${key}-`);
+    });
+  });
+
+  describe("afterwards", () => {
+    it("nothing of all that was in the state or in a saved file", async () => {
+      assert.deepEqual(await bench.resources(), []);
+      assert.ok(!existsSync(bench.journalPath));
+      const data = (objects: Live[]) =>
+        objects
+          .filter(({ kind }) => kind === "PersistentVolumeClaim")
+          .filter(({ metadata }) => metadata!.name !== "matomo-backup")
+          .map(({ metadata }) => metadata!.uid);
+      assert.deepEqual(data(await bench.objects()), data(released));
+    });
+  });
+});
