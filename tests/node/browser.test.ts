@@ -57,6 +57,8 @@ describe("the page itself", () => {
 
   it("would have seen an error, and a request to the outside", async () => {
     const { page } = visitor;
+    // A page without Matomo's own policy, which forbids most of it before there is a request.
+    await page.goto(`https://${HOST}/matomo.php`);
     await page.evaluate(() => console.error("seen"));
     await page.evaluate(() => fetch("https://outside.example.com/").catch(() => undefined));
     await page.evaluate(() => fetch("/missing"));
