@@ -102,7 +102,10 @@ function judgeContainer({ view }: Container, ask: Ask): void {
       for (const header of view.at(...handler, "httpGet", "httpHeaders").list()) {
         judge(object, () => {
           const name = header.at("name").text() ?? "";
-          return literal(header.at("value"), named(name) || /^(?:proxy-)?authorization$/i.test(name));
+          return literal(
+            header.at("value"),
+            named(name) || /^(?:proxy-)?authorization$/i.test(name),
+          );
         });
       }
     });
