@@ -8,6 +8,7 @@
 import { Command, CommanderError } from "commander";
 import { registerAdopt } from "./commands/adopt";
 import { registerBackups } from "./commands/backups";
+import { registerCheck } from "./commands/check";
 import { registerCleanupHelm } from "./commands/cleanup-helm";
 import { registerCredentials } from "./commands/credentials";
 import { registerDrift } from "./commands/drift";
@@ -26,6 +27,7 @@ const COMMANDS: Register[] = [
   registerPreview,
   registerUp,
   registerStatus,
+  registerCheck,
   registerDrift,
   registerJobs,
   registerBackups,

@@ -1,0 +1,43 @@
+/** `fleet check`: a visit through the whole of a live site, and out again. */
+import { NAMES, NAMESPACE } from "../../components/labels";
+import { checkSite } from "../check";
+import { connect } from "../cluster";
+import { UsageError } from "../errors";
+import type { Register } from "../fleet";
+import { assertNoneRuns, jobName, jobOf, readCronJob, runJob } from "../jobs";
+import { runStack } from "../run";
+import { type Address, parseAddress } from "../site-probe";
+import { chooseStack, readSettings } from "../stacks";
+
+export const registerCheck: Register = (program, run) => {
+  const command = program
+    .command("check")
+    .description("sends a visit through the site: recorded, archived, reported, removed again")
+    .argument("<stack>", "stack")
+    .option("--address <host[:port]>", "reach the site there, not by its name", parseAddress)
+    .action((name: string, { address }: { address?: Address }) =>
+      run(command, async (fleet) => {
+        const stack = await chooseStack(fleet, name);
+        const { cluster: where, domain, website } = await readSettings(fleet, stack);
+        await runStack(fleet, stack, async (progress) => {
+          const cluster = await connect(fleet, where);
+          const secret = { namespace: NAMESPACE, name: NAMES.web };
+          const token = (await cluster.core.readNamespacedSecret(secret)).data?.["archive-token"];
+          if (!token) throw new UsageError(`Secret ${NAMES.web} has no archive-token`);
+          const archive = async () => {
+            await assertNoneRuns(cluster, ["archive"]);
+            const job = jobOf(
+              await readCronJob(cluster, NAMES.archive),
+              jobName(NAMES.archive, "check"),
+            );
+            const { ok, said } = await runJob(cluster, job, progress, fleet.interrupted);
+            return ok ? undefined : said;
+          };
+          const site = { domain, token: Buffer.from(token, "base64").toString(), address };
+          await checkSite(site, { website: website.url ?? `https://${domain}`, archive, progress });
+        });
+        const text = `${name} ${fleet.output.color("green", "ok")}: a visit was recorded, archived, reported and removed`;
+        return { ok: true, json: { stack: name, ok: true }, text };
+      }),
+    );
+};
