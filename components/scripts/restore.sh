@@ -2,7 +2,7 @@
 # Brings a site back from a backup: database and state together, because the salt in config.ini.php
 # makes the database's tokens valid. Into an empty site; over a live one only when told twice.
 #
-# Run by:  the Job that docs/operations.md makes, while Deployment matomo has no pod (the volume is
+# Run by:  the Job that `fleet restore` makes, while Deployment matomo has no pod (the volume is
 #          ReadWriteOnce). Image: mariadb, uid/gid 33, fsGroup 33.
 # Volumes: /backup (the backup claim), /state (the web claim), /tmp, /opt/matomo/scripts,
 #          /run/secrets/mariadb/{mariadb-username,mariadb-password}

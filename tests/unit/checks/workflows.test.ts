@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { execa } from "execa";
 import { parse } from "yaml";
 import packageJson from "../../../package.json";
 
@@ -73,6 +74,19 @@ describe("the workflows", () => {
       assert.ok(script && script in packageJson.scripts, command);
     }
   });
+
+  it("ask the fleet for commands that it has", async () => {
+    const { stdout } = await execa("npx", ["tsx", "fleet/index.ts", "--help"], { cwd: checkout });
+    const known = [...stdout.matchAll(/^ {2}([a-z][\w-]*) /gm)].map(([, name]) => name);
+    const asked = Object.values(texts).flatMap((text) =>
+      [...text.matchAll(/npm run fleet -- ([\w-]+)/g)].map(([, name]) => name),
+    );
+    assert.ok(asked.length > 5);
+    assert.deepEqual(
+      asked.filter((name) => !known.includes(name)),
+      [],
+    );
+  }).timeout(60_000);
 
   it("put nothing of an event into a shell line", () => {
     for (const { run = "" } of steps) assert.doesNotMatch(run, /\$\{\{/);
