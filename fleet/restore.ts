@@ -3,7 +3,7 @@
  * restore Job runs, and the web pod comes again.
  */
 import { PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
-import { NAMES, NAMESPACE, selectorLabels } from "../components/labels";
+import { NAMES, NAMESPACE } from "../components/labels";
 import { FIELD_MANAGER } from "../components/ownership";
 import { ROLLOUT_SECONDS } from "../components/pods";
 import type { Cluster } from "./cluster";
@@ -11,7 +11,7 @@ import { Failure, UsageError } from "./errors";
 import { assertNoneRuns, jobName, type JobResult, readCronJob, runJob } from "./jobs";
 import { restoreJob, type RestoreOptions } from "./restore-job";
 import type { Progress } from "./run";
-import { awaitObjects } from "./watch";
+import { awaitServing, awaitWebPods } from "./web-pods";
 
 /** How long a web pod may take to end its requests, in seconds. */
 const SHUTDOWN_SECONDS = 180;
@@ -44,7 +44,7 @@ export async function restore(
   const job = restoreJob(await readCronJob(cluster, NAMES.backup), name, options);
   progress("the web pod goes");
   await scale(cluster, 0);
-  await awaitPods(cluster, "no web pod", SHUTDOWN_SECONDS, signal, (pods) => pods.length === 0);
+  await awaitWebPods(cluster, "no web pod", SHUTDOWN_SECONDS, signal, (pods) => pods.length === 0);
   const result = await runJob(cluster, job, progress, signal);
   const refused = result.log.some((line) => line.includes(REFUSED));
   if (!result.ok && !refused) {
@@ -55,18 +55,8 @@ export async function restore(
   }
   progress("the web pod comes again");
   await scale(cluster, 1);
-  await awaitPods(cluster, "a ready web pod", ROLLOUT_SECONDS, signal, (pods) => pods.some(ready));
+  await awaitServing(cluster, ROLLOUT_SECONDS, signal);
   return result;
-}
-
-interface PodState {
-  status?: { conditions?: { type: string; status: string }[] };
-}
-
-function ready({ status }: PodState): boolean {
-  return Boolean(
-    status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
-  );
 }
 
 /** Under the program's own field manager, so that the next `up` finds nobody else's field. */
@@ -79,26 +69,5 @@ async function scale({ apps }: Cluster, replicas: number): Promise<void> {
       body: { spec: { replicas } },
     },
     setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
-  );
-}
-
-async function awaitPods(
-  cluster: Cluster,
-  what: string,
-  seconds: number,
-  signal: AbortSignal,
-  condition: (pods: PodState[]) => boolean,
-): Promise<void> {
-  const labels = Object.entries(selectorLabels("web")).map(([key, value]) => `${key}=${value}`);
-  const labelSelector = labels.join(",");
-  await awaitObjects(
-    cluster,
-    {
-      path: `/api/v1/namespaces/${NAMESPACE}/pods`,
-      list: () => cluster.core.listNamespacedPod({ namespace: NAMESPACE, labelSelector }),
-      labelSelector,
-    },
-    (pods) => condition(pods) || undefined,
-    { what, seconds, signal },
   );
 }

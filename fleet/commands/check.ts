@@ -1,5 +1,6 @@
 /** `fleet check`: a visit through the whole of a live site, and out again. */
 import { NAMES, NAMESPACE } from "../../components/labels";
+import { ROLLOUT_SECONDS } from "../../components/pods";
 import { checkSite } from "../check";
 import { connect } from "../cluster";
 import { UsageError } from "../errors";
@@ -8,6 +9,7 @@ import { assertNoneRuns, jobName, jobOf, readCronJob, runJob } from "../jobs";
 import { runStack } from "../run";
 import { type Address, parseAddress } from "../site-probe";
 import { chooseStack, readSettings } from "../stacks";
+import { awaitServing } from "../web-pods";
 
 export const registerCheck: Register = (program, run) => {
   const command = program
@@ -24,6 +26,8 @@ export const registerCheck: Register = (program, run) => {
           const secret = { namespace: NAMESPACE, name: NAMES.web };
           const token = (await cluster.core.readNamespacedSecret(secret)).data?.["archive-token"];
           if (!token) throw new UsageError(`Secret ${NAMES.web} has no archive-token`);
+          progress("waiting for the web pod");
+          await awaitServing(cluster, ROLLOUT_SECONDS, fleet.interrupted);
           const archive = async () => {
             await assertNoneRuns(cluster, ["archive"]);
             const job = jobOf(

@@ -1,0 +1,49 @@
+/** Waiting for the web pod, on the API server's word. */
+import type { V1Pod } from "@kubernetes/client-node";
+import { NAMESPACE, selectorLabels } from "../components/labels";
+import type { Cluster } from "./cluster";
+import { awaitObjects } from "./watch";
+
+/**
+ * Waits until the web pods are as the condition says.
+ * @throws Failure after so many seconds; Interrupted
+ */
+export async function awaitWebPods(
+  cluster: Cluster,
+  what: string,
+  seconds: number,
+  signal: AbortSignal,
+  condition: (pods: V1Pod[]) => boolean,
+): Promise<void> {
+  const labels = Object.entries(selectorLabels("web")).map(([key, value]) => `${key}=${value}`);
+  const labelSelector = labels.join(",");
+  await awaitObjects(
+    cluster,
+    {
+      path: `/api/v1/namespaces/${NAMESPACE}/pods`,
+      list: () => cluster.core.listNamespacedPod({ namespace: NAMESPACE, labelSelector }),
+      labelSelector,
+    },
+    (pods) => condition(pods) || undefined,
+    { what, seconds, signal },
+  );
+}
+
+/**
+ * Waits until one web pod is there, and ready. After a change of it, an `up` may end while the old pod
+ * still ends its requests.
+ */
+export function awaitServing(
+  cluster: Cluster,
+  seconds: number,
+  signal: AbortSignal,
+): Promise<void> {
+  return awaitWebPods(cluster, "one ready web pod", seconds, signal, (pods) => {
+    const ready = pods.filter(
+      ({ metadata, status }) =>
+        !metadata!.deletionTimestamp &&
+        status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
+    );
+    return pods.length === 1 && ready.length === 1;
+  });
+}
