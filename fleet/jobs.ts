@@ -1,7 +1,13 @@
 /** Jobs that a command makes from the stack's CronJobs, followed to their end. */
 import { PassThrough } from "node:stream";
 import { createInterface } from "node:readline";
-import { Log, type V1CronJob, type V1Job, type V1Pod } from "@kubernetes/client-node";
+import {
+  Log,
+  type V1CronJob,
+  type V1Job,
+  type V1JobCondition,
+  type V1Pod,
+} from "@kubernetes/client-node";
 import { NAMESPACE } from "../components/labels";
 import type { Cluster } from "./cluster";
 import { UsageError } from "./errors";
@@ -34,7 +40,7 @@ export async function readCronJob({ batch }: Cluster, name: string): Promise<V1C
 }
 
 /** The Job that the CronJob would make now, under its own history limits (incident 6). */
-export function jobOf(cronJob: V1CronJob, name: string): V1Job {
+function jobOf(cronJob: V1CronJob, name: string): V1Job {
   const { metadata, spec } = cronJob.spec!.jobTemplate;
   const owner = { apiVersion: "batch/v1", kind: "CronJob", controller: true };
   return {
@@ -123,10 +129,27 @@ export async function runJob(
   }
 }
 
+/**
+ * Runs what a CronJob would make now, unless a Job of its component runs; `word` is why, in its name.
+ * @throws UsageError before anything is made; Interrupted
+ */
+export async function runCronJob(
+  cluster: Cluster,
+  { name, component, word }: { name: string; component: string; word: string },
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<JobResult> {
+  await assertNoneRuns(cluster, [component]);
+  const job = jobOf(await readCronJob(cluster, name), jobName(name, word));
+  return runJob(cluster, job, progress, signal);
+}
+
 /** The condition with which a Job ended. */
 export function endOf({ status }: V1Job) {
+  type End = V1JobCondition & { type: "Complete" | "Failed" };
   return status?.conditions?.find(
-    ({ type, status }) => status === "True" && (type === "Complete" || type === "Failed"),
+    (one): one is End =>
+      one.status === "True" && (one.type === "Complete" || one.type === "Failed"),
   );
 }
 

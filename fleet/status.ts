@@ -14,6 +14,7 @@ import { firstLine, type Progress } from "./run";
 import { type LastRun, lastRun } from "./runs";
 import { type Address, probeSite, type SiteProbe } from "./site-probe";
 import { readSettings, type Stack } from "./stacks";
+import { isReady } from "./web-pods";
 
 export interface Status {
   site: SiteProbe;
@@ -129,12 +130,6 @@ function podStatus(pod: V1Pod): PodStatus {
     restarts: states.reduce((sum, { restartCount }) => sum + restartCount, 0),
     ...(waiting && { waiting: [waiting.reason, waiting.message].filter(Boolean).join(": ") }),
   };
-}
-
-function isReady({ status }: V1Pod): boolean {
-  return Boolean(
-    status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
-  );
 }
 
 function claimStatus(

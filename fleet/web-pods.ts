@@ -4,6 +4,12 @@ import { NAMESPACE, selectorLabels } from "../components/labels";
 import type { Cluster } from "./cluster";
 import { awaitObjects } from "./watch";
 
+export function isReady({ status }: V1Pod): boolean {
+  return Boolean(
+    status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
+  );
+}
+
 /**
  * Waits until the web pods are as the condition says.
  * @throws Failure after so many seconds; Interrupted
@@ -39,11 +45,6 @@ export function awaitServing(
   signal: AbortSignal,
 ): Promise<void> {
   return awaitWebPods(cluster, "one ready web pod", seconds, signal, (pods) => {
-    const ready = pods.filter(
-      ({ metadata, status }) =>
-        !metadata!.deletionTimestamp &&
-        status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
-    );
-    return pods.length === 1 && ready.length === 1;
+    return pods.length === 1 && !pods[0].metadata!.deletionTimestamp && isReady(pods[0]);
   });
 }

@@ -6,11 +6,12 @@
  * ReadWriteOnce volume is one node's, not one pod's. All that the pod needs and the old release does
  * not have (scripts, the password that opens the database) comes with it and goes with it.
  */
-import { type KubeConfig, Watch } from "@kubernetes/client-node";
+import { type KubeConfig, type V1Job, Watch } from "@kubernetes/client-node";
 import { DATABASE_USER } from "../../components/credentials";
 import { NAMES, NAMESPACE, selectorLabels } from "../../components/labels";
 import { scriptFiles, WWW_DATA } from "../../components/pods";
 import { Failure } from "../errors";
+import { endOf } from "../jobs";
 import { type Api, reference } from "./api";
 import type { Data, Wanted } from "./program";
 
@@ -129,11 +130,8 @@ function watchJob(
     const stop = () => finish(() => reject(signal!.reason as Error));
     const late = setTimeout(() => finish(() => resolve("late")), START_MS);
     signal?.addEventListener("abort", stop);
-    const onEvent = (_type: string, job: Data) => {
-      const conditions = (job.status?.conditions ?? []) as Data[];
-      const done = conditions.find(
-        ({ type, status }) => status === "True" && (type === "Complete" || type === "Failed"),
-      );
+    const onEvent = (_type: string, job: V1Job) => {
+      const done = endOf(job);
       if (job.status?.ready) clearTimeout(late);
       if (done) finish(() => resolve(done.type));
     };

@@ -9,6 +9,7 @@ import type {
 } from "@pulumi/pulumi/automation/events";
 import { unknownValue } from "@pulumi/pulumi/runtime/rpc";
 import { z } from "zod";
+import { withoutMarkup } from "../operation";
 import type { Change, Violation } from "./report";
 import { fromEvent } from "./violations";
 
@@ -73,7 +74,7 @@ export function summarise(events: EngineEvent[]): Summary {
     } else if (policyEvent) {
       violations.push(fromEvent(policyEvent));
     } else if (diagnosticEvent && isFailure(diagnosticEvent)) {
-      errors.push(withoutColours(diagnosticEvent.message).trim());
+      errors.push(withoutMarkup(diagnosticEvent.message));
     }
   }
   return { objects: objects.size, changes: [...changes.values()], violations, errors };
@@ -105,9 +106,4 @@ function isFailure({ severity, message }: DiagnosticEvent): boolean {
   return (
     severity === "error" || (severity === "warning" && /cluster is unreachable/i.test(message))
   );
-}
-
-/** The engine marks colours as <{%red%}>. */
-function withoutColours(text: string): string {
-  return text.replace(/<\{%.*?%\}>/g, "");
 }

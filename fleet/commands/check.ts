@@ -5,7 +5,7 @@ import { checkSite } from "../check";
 import { connect } from "../cluster";
 import { UsageError } from "../errors";
 import type { Register } from "../fleet";
-import { assertNoneRuns, jobName, jobOf, readCronJob, runJob } from "../jobs";
+import { runCronJob } from "../jobs";
 import { runStack } from "../run";
 import { type Address, parseAddress } from "../site-probe";
 import { chooseStack, readSettings } from "../stacks";
@@ -29,12 +29,8 @@ export const registerCheck: Register = (program, run) => {
           progress("waiting for the web pod");
           await awaitServing(cluster, ROLLOUT_SECONDS, fleet.interrupted);
           const archive = async () => {
-            await assertNoneRuns(cluster, ["archive"]);
-            const job = jobOf(
-              await readCronJob(cluster, NAMES.archive),
-              jobName(NAMES.archive, "check"),
-            );
-            const { ok, said } = await runJob(cluster, job, progress, fleet.interrupted);
+            const what = { name: NAMES.archive, component: "archive", word: "check" };
+            const { ok, said } = await runCronJob(cluster, what, progress, fleet.interrupted);
             return ok ? undefined : said;
           };
           const site = { domain, token: Buffer.from(token, "base64").toString(), address };

@@ -2,7 +2,7 @@
 import { NAMES } from "../../components/labels";
 import { connect } from "../cluster";
 import type { Register } from "../fleet";
-import { assertNoneRuns, jobName, jobOf, type JobResult, readCronJob, runJob } from "../jobs";
+import { type JobResult, runCronJob } from "../jobs";
 import type { Output } from "../report";
 import { runStack } from "../run";
 import { chooseStack, readSettings } from "../stacks";
@@ -34,9 +34,8 @@ export const registerJobs: Register = (program, run) => {
           const settings = await readSettings(fleet, stack);
           const result = await runStack(fleet, stack, async (progress) => {
             const cluster = await connect(fleet, settings.cluster);
-            await assertNoneRuns(cluster, [component]);
-            const job = jobOf(await readCronJob(cluster, cronJob), jobName(cronJob, "now"));
-            return runJob(cluster, job, progress, fleet.interrupted);
+            const what = { name: cronJob, component, word: "now" };
+            return runCronJob(cluster, what, progress, fleet.interrupted);
           });
           return {
             ok: result.ok,
