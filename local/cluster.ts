@@ -20,10 +20,10 @@ import {
   startDaemon,
   stopDaemon,
 } from "./daemons";
-import { nodeDaemons, openNode, removeTraces } from "./node/node";
+import { nodeDaemons, type NodeOptions, openNode, removeTraces } from "./node/node";
 import { baseObjects } from "./objects";
 import { checkout, localContext } from "./paths";
-import { ensureArtefact, type Report, type ToolchainOptions } from "./toolchain";
+import { ensureArtefact, type Report } from "./toolchain";
 
 export interface Cluster {
   /** Its kubeconfig: context matomo-local, a cluster administrator. */
@@ -36,7 +36,7 @@ export interface Cluster {
   kubectl(args: string[], input?: string): Promise<string>;
 }
 
-export interface ClusterOptions extends ToolchainOptions {
+export interface ClusterOptions extends NodeOptions {
   /** A real node whose pods run, in place of simulated ones (node/node.ts). Default: false. */
   node?: boolean;
   /** Called when a step begins. Default: silent. */
@@ -167,7 +167,7 @@ export function clusterStatus(stateFolder: string): Record<string, number | unde
   return Object.fromEntries(stopOrder.map((name) => [name, daemonPid(folder, name)]));
 }
 
-function clusterFolder(stateFolder: string): string {
+export function clusterFolder(stateFolder: string): string {
   return path.join(stateFolder, "cluster");
 }
 

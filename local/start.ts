@@ -6,11 +6,12 @@ import { Command } from "commander";
 import { ExecaError } from "execa";
 import { Listr, PRESET_TIMER, type ListrTask } from "listr2";
 import * as artefacts from "./artefacts";
-import { type Cluster, startCluster } from "./cluster";
+import { type Cluster, clusterFolder, startCluster } from "./cluster";
 import { openDeployment, ownKubeconfig } from "./deployment";
 import { installedPulumi } from "./engine-path";
 import { runCommand, UserError } from "./errors";
-import { imageSources, systems } from "./node/images";
+import { imageSources, mariadbImage, matomoImage, systems } from "./node/images";
+import { chooseImages, type Choice } from "./node/official-images";
 import { countVisits, openSite, recordVisit } from "./node/site";
 import { chooseTier, type Tier } from "./node/tier";
 import { defaultStateFolder } from "./paths";
@@ -83,10 +84,22 @@ async function prepare(tier: Tier | undefined): Promise<Cluster | undefined> {
       });
     }
   }
+  let choice: Choice | undefined;
+  if (tier?.node) {
+    tasks.push({
+      title: "Images of the site",
+      task: async (_, task) => {
+        const names = [matomoImage, mariadbImage];
+        choice = await chooseImages(clusterFolder(defaultStateFolder), names, elapsedReport(task));
+        task.title += "images" in choice ? ": the official ones" : `: stand-ins, ${choice.refusal}`;
+      },
+    });
+  }
   for (const part of tier?.node ? Object.values(systems) : []) {
     if (!(await isBuilt(part, { sources: imageSources }))) {
       tasks.push({
         title: `Build ${part.title}`,
+        skip: () => part !== systems.node && choice !== undefined && "images" in choice,
         task: async (_, task) => {
           await ensureArtefact(part, { sources: imageSources, report: elapsedReport(task) });
         },
@@ -97,7 +110,8 @@ async function prepare(tier: Tier | undefined): Promise<Cluster | undefined> {
     tasks.push({
       title: "Embedded cluster",
       task: async (_, task) => {
-        const options = { node: tier.node, report: elapsedReport(task) };
+        const officialImages = choice && "images" in choice ? choice.images : undefined;
+        const options = { node: tier.node, officialImages, report: elapsedReport(task) };
         cluster = await startCluster(defaultStateFolder, options);
       },
     });

@@ -1,5 +1,5 @@
 /**
- * Images of a node's pods for machines that reach no registry. The stand-ins of the official images
+ * Images of a node's pods: the official ones where a registry can be reached, or stand-ins. These of the official images
  * are made of Debian's packages once, with the users, paths, ports and entrypoints of the official
  * ones (local/images); the Matomo inside is the folder that MATOMO_DIST names, or else the
  * look-alike of the tests.
@@ -16,6 +16,7 @@ import { checkout } from "../paths";
 import { ensureArtefact, type ToolchainOptions } from "../toolchain";
 import { coredns as corednsName, nodeImage } from "./config";
 import { bootstrap } from "./debian";
+import { type OfficialImage, saveImage } from "./official-images";
 
 /** Files of the machine that an image has, and where. */
 interface Content {
@@ -23,7 +24,9 @@ interface Content {
   to: string;
 }
 
-export interface Image {
+export type Image = StandIn | OfficialImage;
+
+export interface StandIn {
   name: string;
   /** The layer below its own files. */
   base?: string;
@@ -66,8 +69,12 @@ export async function nodeRoot(options: ToolchainOptions): Promise<string> {
 /** Every image of the node tier, from the node's own program and CoreDNS. */
 export async function allImages(
   programs: { node: string; coredns: string },
-  options: ToolchainOptions,
+  options: ToolchainOptions & { officialImages?: OfficialImage[] },
 ): Promise<Image[]> {
+  const site = options.officialImages ?? [
+    await siteImage(matomoImage, matomoFolder(), options),
+    await databaseImage(mariadbImage, options),
+  ];
   return [
     {
       name: nodeImage,
@@ -79,8 +86,7 @@ export async function allImages(
       contents: [{ from: programs.coredns, to: "coredns" }],
       settings: { Entrypoint: ["/coredns"] },
     },
-    await siteImage(matomoImage, matomoFolder(), options),
-    await databaseImage(mariadbImage, options),
+    ...site,
   ];
 }
 
@@ -94,7 +100,7 @@ export async function siteImage(
   name: string,
   matomo: string,
   options: ToolchainOptions = {},
-): Promise<Image> {
+): Promise<StandIn> {
   const folder = await ensureArtefact(systems.matomo, { ...options, sources: imageSources });
   return {
     name,
@@ -113,7 +119,10 @@ export async function siteImage(
 }
 
 /** A stand-in of the official MariaDB image. */
-export async function databaseImage(name: string, options: ToolchainOptions = {}): Promise<Image> {
+export async function databaseImage(
+  name: string,
+  options: ToolchainOptions = {},
+): Promise<StandIn> {
   const folder = await ensureArtefact(systems.mariadb, { ...options, sources: imageSources });
   const entrypoint = path.join(imageSources, "mariadb", "entrypoint.sh");
   return {
@@ -130,6 +139,7 @@ export async function databaseImage(name: string, options: ToolchainOptions = {}
 
 /** A hash over all that decides what an image is. */
 export async function imageKey(image: Image): Promise<string> {
+  if ("id" in image) return image.id;
   const hash = createHash("sha256").update(JSON.stringify(image));
   for (const { from } of image.contents) {
     const { stdout } = await execa("find", [from, "-printf", "%P %s %T@ %m\n"]);
@@ -143,6 +153,7 @@ export async function packImage(
   image: Image,
   receive: (archive: NodeJS.ReadableStream) => Promise<unknown>,
 ): Promise<void> {
+  if ("id" in image) return saveImage(image, receive);
   const work = await fs.mkdtemp(path.join(os.tmpdir(), "matomo-image-"));
   try {
     const layers = ["files.tar"];

@@ -18,6 +18,7 @@ import { ensureArtefact, type ToolchainOptions } from "../toolchain";
 import * as config from "./config";
 import { allImages, type Image, imageKey, nodeRoot, packImage } from "./images";
 import { nodeObjects } from "./objects";
+import { importedFile, importedImages, type OfficialImage } from "./official-images";
 
 /** Ended in this order, before the API server. */
 export const nodeDaemons = ["site", "node", "node-api"];
@@ -31,8 +32,13 @@ export interface Node {
   start(cluster: Cluster, apiPort: number): Promise<void>;
 }
 
+export interface NodeOptions extends ToolchainOptions {
+  /** In place of the stand-ins of the site's images. */
+  officialImages?: OfficialImage[];
+}
+
 /** Builds all that a node needs; `folder` is the cluster's. */
-export async function openNode(folder: string, options: ToolchainOptions): Promise<Node> {
+export async function openNode(folder: string, options: NodeOptions): Promise<Node> {
   const binaries = [
     await ensureArtefact(kubernetes, options),
     await ensureArtefact(nodeTools, options),
@@ -179,14 +185,13 @@ async function initPid(folder: string): Promise<number | undefined> {
 }
 
 async function importImages(folder: string, images: Image[]): Promise<void> {
-  const file = path.join(folder, "node", "images.json");
-  const present = existsSync(file) ? JSON.parse(await fs.readFile(file, "utf8")) : {};
+  const present = await importedImages(folder);
   for (const image of images) {
     const key = await imageKey(image);
     if (present[image.name] !== key) {
       await importImage(folder, image);
       present[image.name] = key;
-      await fs.writeFile(file, JSON.stringify(present));
+      await fs.writeFile(importedFile(folder), JSON.stringify(present));
     }
   }
 }

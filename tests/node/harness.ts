@@ -47,7 +47,12 @@ export class NodeSite extends Site {
     return Number(await this.query("SELECT COUNT(*) FROM matomo_log_visit"));
   }
 
-  /** One page view of a visitor; each name is another visitor. */
+  /** Page views. Real Matomo takes visitors of one address and browser for one within half an hour. */
+  async pageViews(): Promise<number> {
+    return Number(await this.query("SELECT COUNT(*) FROM matomo_log_link_visit_action"));
+  }
+
+  /** One page view of a visitor; each name is another page, and for the look-alike another visitor. */
   async track(visitor: string, headers: Record<string, string> = {}): Promise<number> {
     const id = Buffer.from(visitor).toString("hex").padEnd(16, "0").slice(0, 16);
     const page = encodeURIComponent(`https://${HOST}/${visitor}`);
