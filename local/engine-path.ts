@@ -10,7 +10,7 @@ import * as path from "node:path";
 import { execa } from "execa";
 import { parse } from "yaml";
 import { kubernetesProvider, languageHost, pulumiCli } from "./artefacts";
-import { checkout } from "./paths";
+import { buildStandIn } from "./standins/build";
 import { ensureArtefact, ensureBundle, type ToolchainOptions } from "./toolchain";
 
 /**
@@ -93,11 +93,10 @@ async function standInFolder(home: string, standIns: StandIns): Promise<string> 
   const folder = path.join(home, `stand-ins-${standIns}`);
   await fs.mkdir(folder, { recursive: true });
   for (const name of standInNames) {
-    const file = `pulumi-resource-${name}`;
     if (standIns === "always" || !(await isInstalled(home, name))) {
-      await link(path.join(checkout, "local", "standins", "bin", file), folder);
+      await buildStandIn(name, folder);
     } else {
-      await fs.rm(path.join(folder, file), { force: true });
+      await fs.rm(path.join(folder, `pulumi-resource-${name}`), { force: true });
     }
   }
   return folder;

@@ -10,8 +10,6 @@ import { parse, stringify } from "yaml";
 import { openEngine, type Engine, type EngineOptions } from "../../../local/engine";
 import { installedPulumi } from "../../../local/engine-path";
 
-const checkout = path.resolve(__dirname, "../../..");
-
 describe("engine", () => {
   const before = { ...process.env };
   let folder: string;
@@ -146,27 +144,28 @@ describe("engine", () => {
         return file && fs.realpathSync(file);
       });
     }
-    const standIns = names.map((name) => path.join(checkout, "local", "standins", "bin", name));
+    const standIns = (when = "missing") =>
+      names.map((name) => path.join(state, "pulumi", `stand-ins-${when}`, name));
 
     it("are used for providers that are not installed", async () => {
-      assert.deepEqual(await found(), standIns);
+      assert.deepEqual(await found(), standIns());
     });
 
     it("are not used for one that is installed as a plugin", async () => {
       const plugin = path.join(folder, "user-home", "plugins", "resource-random-v4.21.2");
       fs.mkdirSync(plugin, { recursive: true });
-      assert.deepEqual(await found(), [standIns[0], undefined]);
+      assert.deepEqual(await found(), [standIns()[0], undefined]);
     });
 
     it("are not used for one that is on PATH", async () => {
       const installed = path.join(folder, "bin", names[1]);
       fs.writeFileSync(installed, "", { mode: 0o755 });
-      assert.deepEqual(await found(), [standIns[0], fs.realpathSync(installed)]);
+      assert.deepEqual(await found(), [standIns()[0], fs.realpathSync(installed)]);
     });
 
     it("are used over installed ones where a test must not reach a real account", async () => {
       fs.writeFileSync(path.join(folder, "bin", names[0]), "", { mode: 0o755 });
-      assert.deepEqual(await found({ standIns: "always" }), standIns);
+      assert.deepEqual(await found({ standIns: "always" }), standIns("always"));
     });
 
     it("give way to a provider that was installed since", async () => {

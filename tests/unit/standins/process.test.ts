@@ -6,26 +6,33 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import * as fs from "node:fs/promises";
+import * as os from "node:os";
 import * as path from "node:path";
 import { createInterface } from "node:readline";
 import { credentials } from "@grpc/grpc-js";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import * as services from "@pulumi/pulumi/proto/provider_grpc_pb";
 import type { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
-
-const FOLDER = path.join(__dirname, "..", "..", "..", "local", "standins", "bin");
+import { buildStandIn } from "../../../local/standins/build";
 
 for (const name of ["random", "digitalocean"]) {
   describe(`pulumi-resource-${name} as a process`, () => {
+    let folder: string;
     let plugin: ChildProcess;
 
-    beforeEach(() => {
+    beforeEach(async () => {
+      folder = await fs.mkdtemp(path.join(os.tmpdir(), "stand-in-"));
+      await buildStandIn(name, folder);
       // Started from elsewhere, as the engine does.
-      const command = path.join(FOLDER, `pulumi-resource-${name}`);
+      const command = path.join(folder, `pulumi-resource-${name}`);
       plugin = spawn(command, ["127.0.0.1:1"], { cwd: "/", stdio: ["pipe", "pipe", "inherit"] });
     });
 
-    afterEach(() => plugin.kill());
+    afterEach(async () => {
+      plugin.kill();
+      await fs.rm(folder, { recursive: true });
+    });
 
     it("prints a port, has the version of the SDK, and ends with the engine", async () => {
       assert.ok(plugin.stdout && plugin.stdin);

@@ -1,0 +1,103 @@
+/**
+ * The fleet command on a site whose pods really run: what a Job said, which backups are proven, and
+ * a site that comes back from one. TLS ends at a front of this file, as it does at the ingress.
+ */
+import * as assert from "node:assert/strict";
+import * as fs from "node:fs/promises";
+import * as http from "node:http";
+import * as https from "node:https";
+import type { AddressInfo } from "node:net";
+import * as path from "node:path";
+import { generate } from "selfsigned";
+import { FleetBench, stackFiles } from "../fleet/bench";
+import { HOST, needsNode, type NodeSite, sharedSite } from "./harness";
+
+describe("the fleet command on a running site", () => {
+  let site: NodeSite;
+  let bench: FleetBench;
+  let front: https.Server;
+  let certificate: string;
+
+  before(needsNode);
+  before(async () => {
+    site = await sharedSite();
+    const file = await site.engine.stackFile("local", site.config);
+    bench = new FleetBench(site, path.dirname(file), await stackFiles());
+    const pem = await generate([{ name: "commonName", value: HOST }], {
+      keySize: 2048,
+      extensions: [{ name: "subjectAltName", altNames: [{ type: 2, value: HOST }] }],
+    });
+    certificate = path.join(site.folder, "front.pem");
+    await fs.writeFile(certificate, pem.cert);
+    front = https.createServer({ key: pem.private, cert: pem.cert }, (request, response) => {
+      const { method, url, headers } = request;
+      const forwarded = { ...headers, "x-forwarded-proto": "https" };
+      const options = { method, path: url, headers: forwarded, agent: false };
+      request.pipe(
+        http
+          .request(site.url, options, (answer) => {
+            response.writeHead(answer.statusCode!, answer.headers);
+            answer.pipe(response);
+          })
+          .on("error", () => response.destroy()),
+      );
+    });
+    await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
+  });
+  after(async () => {
+    front?.closeAllConnections();
+    await new Promise((resolve) => (front ? front.close(resolve) : resolve(undefined)));
+  });
+
+  /** Runs the command with the front's certificate among those that are trusted. */
+  const fleet = (...args: string[]) =>
+    bench.runWith({ env: { NODE_EXTRA_CA_CERTS: certificate } }, ...args);
+  const address = () => `--address=127.0.0.1:${(front.address() as AddressInfo).port}`;
+
+  it("archives, in Matomo's own words", async () => {
+    const { exitCode, stdout } = await fleet("archive", "local");
+    assert.equal(exitCode, 0, stdout);
+    assert.match(stdout, /^local ok: .*Done archiving!/);
+  });
+
+  it("backs up, and lists what it proved", async () => {
+    const backup = await fleet("backup", "local");
+    assert.equal(backup.exitCode, 0, backup.stdout);
+    const [, name] = /^local ok: .*?(\d{4}-\d\d-\d\dT\d{6}Z)/.exec(backup.stdout) ?? [];
+    assert.ok(name, backup.stdout);
+    const list = await fleet("backups", "local");
+    assert.equal(list.exitCode, 0, list.stderr);
+    assert.match(list.stdout, new RegExp(`^${name} .*restored and compared in `, "m"));
+    const { backups } = await bench.json("backups", "local");
+    const newest = backups.at(-1);
+    assert.equal(newest.name, name);
+    assert.ok(newest.rows > 0 && newest.tables > 0 && newest.bytes > 0, JSON.stringify(newest));
+  });
+
+  it("finds nothing wrong with the site", async () => {
+    const { exitCode, stdout } = await fleet("status", "local", address());
+    assert.equal(exitCode, 0, stdout);
+    assert.match(stdout, /^local +ok /m);
+  });
+
+  it("checks it end to end: a visit goes in, is archived, comes out and is removed", async () => {
+    const before = await site.visits();
+    const { exitCode, stdout, stderr } = await fleet("check", "local", address());
+    assert.equal(exitCode, 0, stdout + stderr);
+    assert.equal(await site.visits(), before);
+  });
+
+  it("restores it only after it was told twice, and then brings back what the backup holds", async () => {
+    const kept = await site.pageViews();
+    assert.equal(await site.track("after-the-backup"), 200);
+    const once = await fleet("restore", "local", "--from=newest", "--yes");
+    assert.equal(once.exitCode, 2, once.stdout);
+    assert.match(once.stderr, new RegExp(`--overwrite ${HOST}`));
+    assert.equal(await site.pageViews(), kept + 1);
+    const twice = await fleet("restore", "local", "--from=newest", "--yes", `--overwrite=${HOST}`);
+    assert.equal(twice.exitCode, 0, twice.stdout + twice.stderr);
+    assert.equal(await site.pageViews(), kept);
+    assert.equal(await site.track("after-the-restore"), 200);
+    await site.expectUnchanged();
+  });
+});
