@@ -78,17 +78,26 @@ export function fromProject({ project }: Fleet, file: string): string {
   return file.startsWith("~") ? file : path.resolve(project, file);
 }
 
-/**
- * A fresh kubeconfig, read as the program reads it: with the provider's own function and credentials.
- * The program that calls it has no resources, and a backend that is gone afterwards.
- */
+/** A fresh kubeconfig, read as the program reads it. */
 async function digitalOceanCluster(name: string): Promise<Doks> {
-  const folder = await fs.mkdtemp(path.join(os.tmpdir(), "matomo-fleet-"));
   let found: Doks | undefined;
-  const program = async () => {
-    const { id, region, kubeConfigs } = await getKubernetesCluster({ name });
-    found = { id, region, rawConfig: kubeConfigs[0].rawConfig };
-  };
+  try {
+    await askProvider(async () => {
+      const { id, region, kubeConfigs } = await getKubernetesCluster({ name });
+      found = { id, region, rawConfig: kubeConfigs[0].rawConfig };
+    });
+  } catch (error) {
+    throw new Refusal(`DigitalOcean's cluster "${name}" cannot be read: ${causeOf(error)}`);
+  }
+  return found!;
+}
+
+/**
+ * Asks DigitalOcean with the provider's own functions and credentials. The program that calls them
+ * has no resources, and a backend that is gone afterwards.
+ */
+export async function askProvider(program: () => Promise<void>): Promise<void> {
+  const folder = await fs.mkdtemp(path.join(os.tmpdir(), "matomo-fleet-"));
   try {
     const stack = await LocalWorkspace.createStack(
       { stackName: "lookup", projectName: "lookup", program },
@@ -101,12 +110,9 @@ async function digitalOceanCluster(name: string): Promise<Doks> {
       },
     );
     await stack.preview({ color: "never", suppressProgress: true });
-  } catch (error) {
-    throw new Refusal(`DigitalOcean's cluster "${name}" cannot be read: ${causeOf(error)}`);
   } finally {
     await fs.rm(folder, { recursive: true, force: true });
   }
-  return found!;
 }
 
 /** The line of an engine's failure that says why. */

@@ -14,6 +14,7 @@ import { registerCredentials } from "./commands/credentials";
 import { registerDrift } from "./commands/drift";
 import { registerInit } from "./commands/init";
 import { registerPreview } from "./commands/preview";
+import { registerRepairVolume } from "./commands/repair-volume";
 import { registerRestore } from "./commands/restore";
 import { registerJobs } from "./commands/run-job";
 import { registerStatus } from "./commands/status";
@@ -32,6 +33,7 @@ const COMMANDS: Register[] = [
   registerJobs,
   registerBackups,
   registerRestore,
+  registerRepairVolume,
   registerCredentials,
   registerCleanupHelm,
   registerAdopt,

@@ -2,15 +2,14 @@
  * Brings a site back from a backup: the web pod goes, because only one pod may have its volume, the
  * restore Job runs, and the web pod comes again.
  */
-import { PatchStrategy, setHeaderOptions } from "@kubernetes/client-node";
 import { NAMES, NAMESPACE } from "../components/labels";
-import { FIELD_MANAGER } from "../components/ownership";
 import { ROLLOUT_SECONDS } from "../components/pods";
 import type { Cluster } from "./cluster";
 import { Failure, UsageError } from "./errors";
 import { assertNoneRuns, jobName, type JobResult, readCronJob, runJob } from "./jobs";
 import { restoreJob, type RestoreOptions } from "./restore-job";
 import type { Progress } from "./run";
+import { scaleWeb } from "./scale";
 import { awaitServing, awaitWebPods } from "./web-pods";
 
 /** How long a web pod may take to end its requests, in seconds. */
@@ -43,7 +42,7 @@ export async function restore(
   const name = jobName("matomo", "restore");
   const job = restoreJob(await readCronJob(cluster, NAMES.backup), name, options);
   progress("the web pod goes");
-  await scale(cluster, 0);
+  await scaleWeb(cluster, 0);
   await awaitWebPods(cluster, "no web pod", SHUTDOWN_SECONDS, signal, (pods) => pods.length === 0);
   const result = await runJob(cluster, job, progress, signal);
   const refused = result.log.some((line) => line.includes(REFUSED));
@@ -54,20 +53,7 @@ export async function restore(
     );
   }
   progress("the web pod comes again");
-  await scale(cluster, 1);
+  await scaleWeb(cluster, 1);
   await awaitServing(cluster, ROLLOUT_SECONDS, signal);
   return result;
-}
-
-/** Under the program's own field manager, so that the next `up` finds nobody else's field. */
-async function scale({ apps }: Cluster, replicas: number): Promise<void> {
-  await apps.patchNamespacedDeploymentScale(
-    {
-      name: NAMES.web,
-      namespace: NAMESPACE,
-      fieldManager: FIELD_MANAGER,
-      body: { spec: { replicas } },
-    },
-    setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
-  );
 }

@@ -34,24 +34,26 @@ export interface Journal {
   backup?: string;
 }
 
-export class JournalFile {
+/** A journal's file; `repair-volume` keeps one of its own. */
+export class JournalFile<J extends { started: string } = Journal> {
   constructor(
     /** Folder of the Pulumi project. */
     private readonly project: string,
-    private readonly stack: string,
+    private readonly name: string,
+    private readonly folder = ".adoption",
   ) {}
 
   get path(): string {
-    return path.join(this.project, ".adoption", `${this.stack}.json`);
+    return path.join(this.project, this.folder, `${this.name}.json`);
   }
 
-  async read(): Promise<Journal | undefined> {
+  async read(): Promise<J | undefined> {
     if (!existsSync(this.path)) return undefined;
-    return JSON.parse(await fs.readFile(this.path, "utf8")) as Journal;
+    return JSON.parse(await fs.readFile(this.path, "utf8")) as J;
   }
 
   /** Written whole, and readable by nobody else at any time. */
-  async write(journal: Journal): Promise<void> {
+  async write(journal: J): Promise<void> {
     await fs.mkdir(path.dirname(this.path), { recursive: true, mode: 0o700 });
     const partial = `${this.path}.${process.pid}`;
     await fs.writeFile(partial, JSON.stringify(journal, undefined, 2), { mode: 0o600 });
@@ -59,8 +61,8 @@ export class JournalFile {
   }
 
   /** Puts a finished one aside, under the time of its beginning. */
-  async archive({ started }: Journal): Promise<string> {
-    const name = `${this.stack}-${started.replace(/[:.]/g, "")}.json`;
+  async archive({ started }: J): Promise<string> {
+    const name = `${this.name}-${started.replace(/[:.]/g, "")}.json`;
     const target = path.join(path.dirname(this.path), name);
     await fs.rename(this.path, target);
     return target;

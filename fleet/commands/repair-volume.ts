@@ -1,0 +1,179 @@
+/**
+ * `fleet repair-volume`: a volume that the storage driver lost (incident 7). What was found is said
+ * within seconds; nothing is touched before it was told to be, twice where data is replaced.
+ */
+import { Argument } from "commander";
+import { NAMES } from "../../components/labels";
+import { stackEngine } from "../adoption/engine";
+import { JournalFile } from "../adoption/journal";
+import { type Cluster, connect } from "../cluster";
+import { policyPackOption } from "../deploy";
+import { UsageError } from "../errors";
+import type { Fleet, Register, Result } from "../fleet";
+import { readCronJob } from "../jobs";
+import { CLUSTER_MS, readFacts, within } from "../repair/facts";
+import { type Facts, type Finding, judge } from "../repair/judge";
+import { findingText, planOf, planText } from "../repair/plan";
+import {
+  begin,
+  CLAIMS,
+  newestBackup,
+  repairBackup,
+  repairData,
+  type RepairArgs,
+  type RepairJournal,
+  type What,
+} from "../repair/repair";
+import type { LostClaim } from "../repair/release";
+import { forgetGone } from "../repair/state";
+import { type Progress, runStack } from "../run";
+import { chooseStack, readSettings, type Stack } from "../stacks";
+import { jobText } from "./run-job";
+
+interface Options {
+  yes?: boolean;
+  overwrite?: string;
+  policyPack: string;
+}
+
+/** Longest connection to a cluster, in milliseconds. */
+const CONNECT_MS = 5_000;
+
+const HELP = `
+Without --yes, and without a terminal: says what was found and what would be done. Exit 0 when the
+volume is well, 1 when it is not. An interrupted repair goes on when it is run again.
+backup  the volume is made anew and a backup made at once
+data    web and database volumes come back from the newest proven backup; needs --overwrite too`;
+
+export const registerRepairVolume: Register = (program, run) => {
+  const command = program
+    .command("repair-volume")
+    .description("finds a volume that the storage driver lost, and makes it anew")
+    .argument("<stack>", "stack")
+    .addArgument(new Argument("<what>", "whose volume").choices(Object.keys(CLAIMS)))
+    .option("--yes", "do it without asking; needed without a terminal")
+    .option("--overwrite <domain>", "data: replace what is there: the site's host name, said again")
+    .addOption(policyPackOption())
+    .addHelpText("after", HELP)
+    .action((name: string, what: What, options: Options) =>
+      run(command, async (fleet) =>
+        repairVolume(fleet, await chooseStack(fleet, name), what, options),
+      ),
+    );
+};
+
+async function repairVolume(
+  fleet: Fleet,
+  stack: Stack,
+  what: What,
+  options: Options,
+): Promise<Result> {
+  const { output } = fleet;
+  const { domain } = await readSettings(fleet, stack);
+  assertOverwrite(what, options, domain);
+  const { cluster, seen } = await runStack(fleet, stack, (progress) =>
+    look(fleet, stack, progress),
+  );
+  const own = seen.filter(({ facts }) => CLAIMS[what].includes(facts.claim));
+  const findings = own.map(({ finding }) => finding);
+  const json = { stack: stack.name, what, findings };
+  const found = findings.map(findingText).join("\n");
+  const lost = own.filter(({ finding }) => finding.verdict === "lost");
+  const unclear = findings.some(({ verdict }) => verdict === "unclear");
+  const journal = journalOf(fleet, stack, what);
+  const saved = await journal.read();
+  if (!saved && (unclear || !lost.length)) {
+    const text = unclear ? `${found}\nNot plainly lost: nothing was touched.` : found;
+    return { ok: !unclear, json, text };
+  }
+  output.note(found);
+  const args = (progress: Progress): RepairArgs => ({
+    ...{ cluster, journal, progress, signal: fleet.interrupted },
+    engine: stackEngine(fleet, stack, options.policyPack, progress),
+    forget: (urns) => forgetGone(fleet, stack, urns, progress),
+  });
+  const begun = saved ?? {
+    what,
+    lost: lost.map(({ facts }) => lostClaim(facts)),
+    backup:
+      what === "data"
+        ? await runStack(fleet, stack, (progress) => newestBackup(args(progress), backupOf(seen)))
+        : undefined,
+  };
+  const plan = planOf(begun);
+  const goesOn = saved ? `\nThis goes on with the repair of ${saved.started}.` : "";
+  const shown = `${planText(plan)}${goesOn}`;
+  output.note(`\n${shown}\n`);
+  if (!(await isTold(fleet, what, options, domain))) {
+    const text = `${found}\n\n${shown}\n\nNothing was touched. Do it with --yes.`;
+    return { ok: false, json: { ...json, plan, repaired: false }, text };
+  }
+  const job = await runStack(fleet, stack, async (progress) => {
+    const entry = saved ?? (await begin(args(progress), begun));
+    return what === "backup"
+      ? repairBackup(args(progress), entry)
+      : repairData(args(progress), entry, domain);
+  });
+  const text = jobText(output, stack.name, job);
+  return { ok: job.ok, json: { ...json, plan, repaired: true, job }, text };
+}
+
+interface Seen {
+  facts: Facts;
+  finding: Finding;
+}
+
+/** What is known of the site's volumes, within seconds. */
+async function look(
+  fleet: Fleet,
+  stack: Stack,
+  progress: Progress,
+): Promise<{ cluster: Cluster; seen: Seen[] }> {
+  const settings = await readSettings(fleet, stack);
+  progress("looks at the volumes");
+  const cluster = await within(CONNECT_MS, "the cluster", connect(fleet, settings.cluster));
+  // Of a stack that is not deployed nothing can be lost.
+  await within(CLUSTER_MS, "the backup's CronJob", readCronJob(cluster, NAMES.backup));
+  const all = await readFacts(cluster, Object.values(CLAIMS).flat());
+  return { cluster, seen: all.map((facts) => ({ facts, finding: judge(facts) })) };
+}
+
+function backupOf(seen: Seen[]): Finding {
+  return seen.find(({ facts }) => facts.claim === NAMES.backupClaim)!.finding;
+}
+
+function lostClaim({ claim, found, volume }: Facts): LostClaim {
+  return {
+    name: claim,
+    uid: found?.uid,
+    volume: volume && { name: volume.name, uid: volume.uid },
+  };
+}
+
+function journalOf(fleet: Fleet, stack: Stack, what: What): JournalFile<RepairJournal> {
+  return new JournalFile(fleet.stacks, `${stack.name}-${what}`, ".repair");
+}
+
+function assertOverwrite(what: What, { overwrite }: Options, domain: string): void {
+  if (overwrite === undefined) return;
+  if (what !== "data") throw new UsageError("--overwrite is for data: a backup replaces nothing");
+  if (overwrite === domain) return;
+  throw new UsageError(
+    `--overwrite: found "${overwrite}"; allowed: ${domain}, the site's host name`,
+  );
+}
+
+/** Whether it shall be done. Without a terminal and without `--yes` it shall only be shown. */
+async function isTold(
+  { output, interrupted: signal }: Fleet,
+  what: What,
+  { yes, overwrite }: Options,
+  domain: string,
+): Promise<boolean> {
+  if (!yes && !output.asks) return false;
+  if (!yes && !(await output.confirm("Repair it?", { signal }))) return false;
+  if (what === "backup" || overwrite === domain) return true;
+  const question = `${domain} comes back as it was at that backup: database and state are replaced.`;
+  const option = `--overwrite ${domain} too`;
+  return output.confirm(question, { expected: domain, option, signal });
+}

@@ -1,0 +1,131 @@
+/**
+ * What the cluster and DigitalOcean say of the site's volumes, read once and within seconds: a lost
+ * volume is found by asking, never by waiting for a pod that waits for it.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import type { CoreV1Event, V1Pod } from "@kubernetes/client-node";
+import { getVolume } from "@pulumi/digitalocean/getVolume";
+import { NAMESPACE } from "../../components/labels";
+import { askProvider, type Cluster } from "../cluster";
+import { Failure, reason } from "../errors";
+import { isReady } from "../web-pods";
+import type { Facts } from "./judge";
+
+/** Longest reading of the cluster, in milliseconds. */
+export const CLUSTER_MS = 3_000;
+/** Longest wait for DigitalOcean's word, which is not needed where the driver's is plain. */
+const CLOUD_MS = 4_000;
+
+/**
+ * PersistentVolumes of the driver and of the program have the name of their Volume at DigitalOcean; of
+ * any other's Volume the name is not known.
+ */
+const NAMED_ALIKE = /^(pvc|matomo)-/;
+
+/** Reads all that is known of the volumes of these claims. */
+export async function readFacts(cluster: Cluster, claims: string[]): Promise<Facts[]> {
+  const facts = await within(CLUSTER_MS, "the cluster's volumes", readCluster(cluster, claims));
+  const names = facts
+    .flatMap(({ found }) => found?.volumeName ?? [])
+    .filter((name) => NAMED_ALIKE.test(name));
+  const cloud = await readCloud(cluster, names);
+  return facts.map((one) => ({ ...one, cloud: cloud.get(one.found?.volumeName ?? "") }));
+}
+
+/** @throws Failure when the answer takes longer */
+export async function within<T>(ms: number, what: string, answer: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const late = delay(ms, undefined, { signal: over.signal }).then(() => {
+    throw new Failure(`no answer in ${ms / 1000} s: ${what}`);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    late.catch(() => undefined);
+    over.abort();
+  }
+}
+
+async function readCluster({ core, storage }: Cluster, claims: string[]): Promise<Facts[]> {
+  const namespace = NAMESPACE;
+  const [found, volumes, attachments, pods, events] = await Promise.all([
+    core.listNamespacedPersistentVolumeClaim({ namespace }),
+    core.listPersistentVolume(),
+    storage.listVolumeAttachment(),
+    core.listNamespacedPod({ namespace }),
+    core.listNamespacedEvent({ namespace, fieldSelector: "type=Warning" }),
+  ]);
+  return claims.map((name) => {
+    const claim = found.items.find(({ metadata }) => metadata!.name === name);
+    const volumeName = claim?.spec?.volumeName;
+    const volume = volumes.items.find(({ metadata }) => metadata!.name === volumeName);
+    const handle = volume?.spec?.csi?.volumeHandle ?? "";
+    const users = pods.items.filter((pod) => uses(pod, name));
+    return {
+      claim: name,
+      found: claim && {
+        uid: claim.metadata!.uid!,
+        phase: claim.status?.phase ?? "Pending",
+        volumeName,
+      },
+      volume: volume && { uid: volume.metadata!.uid!, name: volumeName!, handle },
+      attachments: attachments.items
+        .filter(({ spec }) => volumeName && spec.source.persistentVolumeName === volumeName)
+        .map(({ spec, status }) => ({
+          node: spec.nodeName,
+          attached: status?.attached ?? false,
+          error: (status?.attachError ?? status?.detachError)?.message,
+        })),
+      pods: users.map((pod) => ({ name: pod.metadata!.name!, ready: isReady(pod) })),
+      warnings: warningsOf(events.items, name, [volumeName, handle], users),
+    };
+  });
+}
+
+/** Whether a pod that has not ended has the claim, or waits for it. */
+export function uses({ spec, status }: V1Pod, claim: string): boolean {
+  return (
+    !/Succeeded|Failed/.test(status?.phase ?? "") &&
+    Boolean(spec?.volumes?.some((one) => one.persistentVolumeClaim?.claimName === claim))
+  );
+}
+
+/** A pod has many volumes: only what names this one is said of it, and only to a pod that waits. */
+function warningsOf(
+  events: CoreV1Event[],
+  claim: string,
+  names: (string | undefined)[],
+  pods: V1Pod[],
+): string[] {
+  const waiting = pods.filter((pod) => !isReady(pod)).map(({ metadata }) => metadata!.uid);
+  const said = events.filter(({ involvedObject, reason, message = "" }) => {
+    if (involvedObject.kind === "PersistentVolumeClaim") {
+      return involvedObject.name === claim && reason === "ProvisioningFailed";
+    }
+    return (
+      /^Failed(AttachVolume|Mount)$/.test(reason ?? "") &&
+      waiting.includes(involvedObject.uid) &&
+      names.some((name) => name && message.includes(name))
+    );
+  });
+  return [...new Set(said.map(({ message }) => message!))];
+}
+
+/**
+ * Volumes at DigitalOcean by name. Of a cluster that is not theirs, and when they do not answer in
+ * time, nothing is known.
+ */
+async function readCloud({ doks }: Cluster, names: string[]) {
+  const known = new Map<string, Facts["cloud"]>();
+  if (!doks || !names.length) return known;
+  const ask = async (name: string) => {
+    try {
+      known.set(name, { id: (await getVolume({ name, region: doks.region })).id });
+    } catch (error) {
+      if (/no volumes? found/.test(reason(error))) known.set(name, "missing");
+    }
+  };
+  const asked = askProvider(async () => void (await Promise.all(names.map(ask))));
+  await within(CLOUD_MS, "DigitalOcean's Volumes", asked).catch(() => undefined);
+  return known;
+}

@@ -1,0 +1,121 @@
+/**
+ * Whether a claim's volume is lost (incident 7), out of what the cluster and DigitalOcean say of it.
+ * Only what both leave no doubt about is a loss: anything else is shown and left as it is.
+ */
+
+/** All that is known of a claim's volume. */
+export interface Facts {
+  /** The claim's name. */
+  claim: string;
+  /** The claim; undefined when there is none. */
+  found?: { uid: string; phase: string; volumeName?: string };
+  /** Its PersistentVolume; undefined when there is none. */
+  volume?: PersistentVolume;
+  attachments: Attachment[];
+  /** Pods that have it, or wait for it. */
+  pods: { name: string; ready: boolean }[];
+  /** What was said of mounting or making it, to pods that still wait. */
+  warnings: string[];
+  /** DigitalOcean's Volume of the PersistentVolume's name; undefined when it did not say. */
+  cloud?: { id: string } | "missing";
+}
+
+export interface PersistentVolume {
+  uid: string;
+  name: string;
+  /** The driver's id for it. */
+  handle: string;
+}
+
+export interface Attachment {
+  node: string;
+  attached: boolean;
+  /** Why it cannot be attached, or detached. */
+  error?: string;
+}
+
+export interface Finding {
+  claim: string;
+  verdict: "healthy" | "lost" | "unclear";
+  /** What was seen, a line each. */
+  evidence: string[];
+  /** What a person can do where the command will not. */
+  advice?: string;
+}
+
+/** The driver's words for a volume that it does not have. */
+const GONE = /code = NotFound|does not exist/;
+/** An attachment that is not there yet is no volume that is lost. */
+const ATTACHMENT = /volumeattachment/i;
+const WRONG_DROPLET = /attached to the wrong droplet/;
+
+export function judge(facts: Facts): Finding {
+  const { claim, found, volume } = facts;
+  if (!found) return { claim, verdict: "lost", evidence: [`there is no claim ${claim}`] };
+  if (found.phase === "Lost" || (found.volumeName && !volume)) return withoutVolume(facts);
+  if (!volume) {
+    const evidence = [`claim ${claim} is ${found.phase}: it has no volume yet`, ...facts.warnings];
+    const advice = "it never had a volume that could be lost: look why it gets none";
+    return { claim, verdict: "unclear", evidence, advice };
+  }
+  return bound(facts, volume);
+}
+
+/** The PersistentVolume is gone, and with it the only way from the claim to its data. */
+function withoutVolume({ claim, found, cloud }: Facts): Finding {
+  const name = found!.volumeName!;
+  const evidence = [`claim ${claim} is ${found!.phase}: its PersistentVolume ${name} is gone`];
+  if (cloud === undefined || cloud === "missing") {
+    evidence.push(...cloudLine(name, cloud));
+    return { claim, verdict: "lost", evidence };
+  }
+  evidence.push(...cloudLine(name, cloud));
+  const advice = `its data is still there: make a PersistentVolume ${name} again that names ${cloud.id}`;
+  return { claim, verdict: "unclear", evidence, advice };
+}
+
+function bound(facts: Facts, { name, handle }: PersistentVolume): Finding {
+  const { claim, attachments, pods, cloud } = facts;
+  const errors = [
+    ...attachments.flatMap(({ node, error }) => (error ? [`node ${node}: ${error}`] : [])),
+    ...facts.warnings,
+  ];
+  const held = attachments.find(({ attached, error }) => attached && !error);
+  const gone = errors.some((error) => GONE.test(error) && !ATTACHMENT.test(error));
+  const evidence = [
+    `claim ${claim} is bound to ${name}, the driver's volume ${handle}`,
+    held ? `node ${held.node} has it attached` : "no node has it attached",
+    ...new Set(errors),
+    ...cloudLine(name, cloud),
+  ];
+  const finding = (verdict: Finding["verdict"], advice?: string): Finding => ({
+    ...{ claim, verdict, evidence },
+    ...(advice && { advice }),
+  });
+  const ready = pods.find((pod) => pod.ready);
+  if (cloud === "missing") {
+    if (!ready) return finding("lost");
+    return finding("unclear", `pod ${ready.name} still runs with it: see whether it comes again`);
+  }
+  if (held) return finding("healthy");
+  if (gone) {
+    if (cloud?.id !== handle) return finding("lost");
+    return finding(
+      "unclear",
+      "DigitalOcean has this very volume: the driver's account or a passing fault, not its data",
+    );
+  }
+  if (errors.some((error) => WRONG_DROPLET.test(error))) {
+    const advice = "make sure that nobody writes, then detach the volume at DigitalOcean";
+    return finding("unclear", advice);
+  }
+  if (errors.length)
+    return finding("unclear", "it is not attached, and nobody says that it is lost");
+  return finding("healthy");
+}
+
+function cloudLine(name: string, cloud: Facts["cloud"]): string[] {
+  if (cloud === undefined) return [];
+  if (cloud === "missing") return [`DigitalOcean has no Volume ${name}`];
+  return [`DigitalOcean has Volume ${name}, its id is ${cloud.id}`];
+}

@@ -1,0 +1,123 @@
+/**
+ * Takes a lost volume's claim away. Nothing at DigitalOcean is deleted by it: the PersistentVolume is
+ * told to retain first, so that even a volume that was not lost after all would stay.
+ */
+import { PatchStrategy, setHeaderOptions, type V1Job, type V1Pod } from "@kubernetes/client-node";
+import { NAMESPACE } from "../../components/labels";
+import type { Cluster } from "../cluster";
+import { endOf } from "../jobs";
+import { awaitObjects } from "../watch";
+import { uses } from "./facts";
+
+/** A claim as it was found, so that its successor is never taken for it. */
+export interface LostClaim {
+  name: string;
+  /** Undefined when there was no claim any more. */
+  uid?: string;
+  volume?: { name: string; uid: string };
+}
+
+/** Longest wait for pods to go, and for the objects, in seconds. */
+const PODS_SECONDS = 180;
+const OBJECTS_SECONDS = 60;
+
+/** Removes the claim and its PersistentVolume. What is gone already is fine. */
+export async function release(
+  cluster: Cluster,
+  claim: LostClaim,
+  signal: AbortSignal,
+): Promise<void> {
+  const { core } = cluster;
+  const found = await core.listNamespacedPersistentVolumeClaim({
+    namespace: NAMESPACE,
+    fieldSelector: `metadata.name=${claim.name}`,
+  });
+  const { volume } = claim;
+  const isThere = volume && (await volumeOf(cluster, volume));
+  if (isThere) {
+    await core.patchPersistentVolume(
+      { name: volume.name, body: { spec: { persistentVolumeReclaimPolicy: "Retain" } } },
+      setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
+    );
+  }
+  const uid = found.items[0]?.metadata?.uid;
+  if (uid !== undefined && uid === claim.uid) {
+    await endPods(cluster, claim.name, signal);
+    const body = { preconditions: { uid } };
+    await core.deleteNamespacedPersistentVolumeClaim({
+      ...{ name: claim.name, namespace: NAMESPACE, body },
+    });
+    await awaitClaimGone(cluster, claim.name, uid, signal);
+  }
+  if (isThere) {
+    await core.deletePersistentVolume({
+      ...{ name: volume.name, body: { preconditions: { uid: volume.uid } } },
+    });
+    await awaitVolumeGone(cluster, volume, signal);
+  }
+}
+
+/** Jobs that wait for the volume would wait for ever, and their pods would keep the claim. */
+async function endPods(cluster: Cluster, claim: string, signal: AbortSignal): Promise<void> {
+  const { batch, core } = cluster;
+  const jobs = await batch.listNamespacedJob({ namespace: NAMESPACE });
+  for (const job of jobs.items.filter((one) => !endOf(one) && mounts(one, claim))) {
+    await batch.deleteNamespacedJob({
+      ...{ name: job.metadata!.name!, namespace: NAMESPACE, propagationPolicy: "Background" },
+    });
+  }
+  await awaitObjects<V1Pod, true>(
+    cluster,
+    {
+      path: `/api/v1/namespaces/${NAMESPACE}/pods`,
+      list: () => core.listNamespacedPod({ namespace: NAMESPACE }),
+    },
+    (pods) => !pods.some((pod) => uses(pod, claim)) || undefined,
+    { what: `no pod with claim ${claim}`, seconds: PODS_SECONDS, signal },
+  );
+}
+
+function mounts({ spec }: V1Job, claim: string): boolean {
+  const volumes = spec?.template.spec?.volumes ?? [];
+  return volumes.some((one) => one.persistentVolumeClaim?.claimName === claim);
+}
+
+async function volumeOf({ core }: Cluster, { name, uid }: { name: string; uid: string }) {
+  const fieldSelector = `metadata.name=${name}`;
+  const { items } = await core.listPersistentVolume({ fieldSelector });
+  return items.some(({ metadata }) => metadata!.uid === uid);
+}
+
+async function awaitClaimGone(
+  cluster: Cluster,
+  name: string,
+  uid: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { core } = cluster;
+  await awaitObjects(
+    cluster,
+    {
+      path: `/api/v1/namespaces/${NAMESPACE}/persistentvolumeclaims`,
+      list: () => core.listNamespacedPersistentVolumeClaim({ namespace: NAMESPACE }),
+    },
+    (claims) => !claims.some(({ metadata }) => metadata!.uid === uid) || undefined,
+    { what: `claim ${name} gone`, seconds: OBJECTS_SECONDS, signal },
+  );
+}
+
+async function awaitVolumeGone(
+  cluster: Cluster,
+  { name, uid }: { name: string; uid: string },
+  signal: AbortSignal,
+): Promise<void> {
+  await awaitObjects(
+    cluster,
+    {
+      path: "/api/v1/persistentvolumes",
+      list: () => cluster.core.listPersistentVolume(),
+    },
+    (volumes) => !volumes.some(({ metadata }) => metadata!.uid === uid) || undefined,
+    { what: `PersistentVolume ${name} gone`, seconds: OBJECTS_SECONDS, signal },
+  );
+}

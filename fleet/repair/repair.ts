@@ -1,0 +1,194 @@
+/**
+ * Makes lost volumes anew, step by step. Each step looks before it acts: interrupted anywhere and run
+ * again, the repair goes on where it was, by its journal.
+ *
+ * The `up` is the fleet's own, with its policy pack. Before anything is touched its preview has to be
+ * one that replaces and deletes nothing; afterwards the only thing new to it is what was lost.
+ */
+import type { V1Pod } from "@kubernetes/client-node";
+import { NAMES, NAMESPACE, selectorLabels } from "../../components/labels";
+import { ROLLOUT_SECONDS } from "../../components/pods";
+import type { Engine } from "../adoption/adopt";
+import type { JournalFile } from "../adoption/journal";
+import type { Deployment } from "../adoption/state";
+import { listBackups } from "../backups";
+import type { Cluster } from "../cluster";
+import { UsageError } from "../errors";
+import { type JobResult, runCronJob } from "../jobs";
+import { restore } from "../restore";
+import type { Progress } from "../run";
+import { scaleDatabase, scaleWeb } from "../scale";
+import { awaitObjects } from "../watch";
+import { awaitWebPods, isReady } from "../web-pods";
+import type { Finding } from "./judge";
+import { type LostClaim, release } from "./release";
+import { volumeUrns } from "./state";
+
+export type What = "backup" | "data";
+
+/** Claims of each kind of volume: database and state are one site, and come back together. */
+export const CLAIMS: Record<What, string[]> = {
+  backup: [NAMES.backupClaim],
+  data: [NAMES.dataClaim, NAMES.databaseClaim],
+};
+
+/** What a repair has begun; the state as it was before is in it. */
+export interface RepairJournal {
+  started: string;
+  finished?: string;
+  what: What;
+  lost: LostClaim[];
+  /** Name of the backup that comes back. */
+  backup?: string;
+  /** The stack's state before; its secrets are encrypted. */
+  state: Deployment;
+}
+
+export interface RepairArgs {
+  cluster: Cluster;
+  engine: Engine;
+  /** Makes the state forget those of the resources that are gone. */
+  forget: (urns: string[]) => Promise<void>;
+  journal: JournalFile<RepairJournal>;
+  progress: Progress;
+  signal: AbortSignal;
+}
+
+/** Longest end of a pod, in seconds. */
+const SHUTDOWN_SECONDS = 180;
+
+/**
+ * The newest proven backup, which is all that a lost data volume can come back from.
+ * @throws UsageError when there is none
+ */
+export async function newestBackup(
+  { cluster, progress, signal }: RepairArgs,
+  backupVolume: Finding,
+): Promise<string> {
+  if (backupVolume.verdict !== "healthy") {
+    throw new UsageError(
+      `the backup's volume is ${backupVolume.verdict} too (${backupVolume.evidence.join("; ")}). ` +
+        "Nothing was touched: without a proven backup there is nothing that the data could come back from",
+    );
+  }
+  progress("looks for the newest proven backup");
+  const { backups } = await listBackups(cluster, progress, signal);
+  const newest = backups.at(-1);
+  if (newest) return newest.name;
+  throw new UsageError(
+    "there is no proven backup. Nothing was touched: the data could not come back from anything",
+  );
+}
+
+/**
+ * Begins a repair: makes sure that the engine can end it, and saves the state.
+ * @throws Failure, with nothing touched
+ */
+export async function begin(
+  { engine, journal, progress }: RepairArgs,
+  begun: Pick<RepairJournal, "what" | "lost" | "backup">,
+): Promise<RepairJournal> {
+  const state = await engine.exportState();
+  progress("preview: what is not lost must stay");
+  const { steps } = await engine.preview();
+  const harmful = steps.filter(({ op }) => /replace|delete/.test(op));
+  if (harmful.length) {
+    const list = harmful.map(({ op, type, name }) => `${op} ${type} ${name}`).join(", ");
+    throw new UsageError(
+      `the stack's next up would do more than that (${list}). Nothing was touched: deploy it first`,
+    );
+  }
+  const entry: RepairJournal = { ...begun, started: new Date().toISOString(), state };
+  progress(`saves the state: ${journal.path}`);
+  await journal.write(entry);
+  return entry;
+}
+
+/** Makes the backup's volume anew and backs up at once. */
+export async function repairBackup(args: RepairArgs, journal: RepairJournal): Promise<JobResult> {
+  await makeAnew(args, journal);
+  const what = { name: NAMES.backup, component: "backup", word: "repair" };
+  const result = await runCronJob(args.cluster, what, args.progress, args.signal);
+  if (result.ok) await finish(args, journal);
+  return result;
+}
+
+/** Makes the data's volumes anew and brings the backup back into them. */
+export async function repairData(
+  args: RepairArgs,
+  journal: RepairJournal,
+  domain: string,
+): Promise<JobResult> {
+  const { cluster, progress, signal } = args;
+  progress("the web pod goes");
+  await scaleWeb(cluster, 0);
+  await awaitWebPods(cluster, "no web pod", SHUTDOWN_SECONDS, signal, (pods) => !pods.length);
+  const databaseIsLost = journal.lost.some(({ name }) => name === NAMES.databaseClaim);
+  if (databaseIsLost) {
+    progress("the database goes");
+    await scaleDatabase(cluster, 0);
+    await awaitDatabase(args, "no pod of the database", (pods) => !pods.length);
+  }
+  await makeAnew(args, journal);
+  progress("the database comes");
+  await scaleDatabase(cluster, 1);
+  await awaitDatabase(args, "a ready database", (pods) => pods.some((pod) => isReady(pod)));
+  const options = { backup: journal.backup!, replace: domain };
+  const result = await restore(cluster, options, progress, signal);
+  await finish(args, journal);
+  return result;
+}
+
+async function makeAnew(args: RepairArgs, { lost }: RepairJournal): Promise<void> {
+  const { cluster, engine, forget, progress, signal } = args;
+  for (const claim of lost) {
+    progress(`takes claim ${claim.name} away`);
+    await release(cluster, claim, signal);
+  }
+  progress("has the state forget what is gone");
+  const names = lost.map(({ name }) => name);
+  await forget(volumeUrns(await engine.exportState(), names));
+  progress("up");
+  await engine.up();
+  await awaitBound(args, names);
+}
+
+/** An `up` that found the claims in its state has made nothing. */
+async function awaitBound({ cluster, signal }: RepairArgs, names: string[]): Promise<void> {
+  await awaitObjects(
+    cluster,
+    {
+      path: `/api/v1/namespaces/${NAMESPACE}/persistentvolumeclaims`,
+      list: () => cluster.core.listNamespacedPersistentVolumeClaim({ namespace: NAMESPACE }),
+    },
+    (claims) =>
+      names.every((name) =>
+        claims.some(({ metadata, status }) => metadata!.name === name && status?.phase === "Bound"),
+      ) || undefined,
+    { what: `${names.join(" and ")} bound`, seconds: 120, signal },
+  );
+}
+
+async function awaitDatabase(
+  { cluster, signal }: RepairArgs,
+  what: string,
+  condition: (pods: V1Pod[]) => boolean,
+): Promise<void> {
+  const labels = Object.entries(selectorLabels("mariadb")).map(([key, value]) => `${key}=${value}`);
+  const labelSelector = labels.join(",");
+  await awaitObjects(
+    cluster,
+    {
+      path: `/api/v1/namespaces/${NAMESPACE}/pods`,
+      list: () => cluster.core.listNamespacedPod({ namespace: NAMESPACE, labelSelector }),
+      labelSelector,
+    },
+    (pods) => condition(pods) || undefined,
+    { what, seconds: ROLLOUT_SECONDS, signal },
+  );
+}
+
+async function finish({ journal: file }: RepairArgs, journal: RepairJournal): Promise<void> {
+  await file.write({ ...journal, finished: new Date().toISOString() });
+  await file.archive(journal);
+}
