@@ -49,14 +49,28 @@ export interface Doks {
 
 /**
  * Connects to the cluster of the settings.
- * @throws Refusal when there is no such cluster or it does not answer
+ * @param also work with it while the provider still answers: starting it takes longer than the work
+ * @throws Refusal when there is no such cluster or it does not answer; what the work throws
  */
-export async function connect(fleet: Fleet, settings: ClusterSettings): Promise<Cluster> {
-  const doks = "doks" in settings ? await digitalOceanCluster(settings.doks) : undefined;
-  const kubeconfig =
-    "context" in settings
-      ? contextOf({ ...settings, kubeconfig: fromProject(fleet, settings.kubeconfig) })
-      : readKubeconfig(doks!.rawConfig);
+export async function connect(
+  fleet: Fleet,
+  settings: ClusterSettings,
+  also: (cluster: Cluster) => Promise<void> = () => Promise.resolve(),
+): Promise<Cluster> {
+  if ("context" in settings) {
+    const kubeconfig = fromProject(fleet, settings.kubeconfig);
+    const cluster = await reach(contextOf({ ...settings, kubeconfig }));
+    await also(cluster);
+    return cluster;
+  }
+  return askDigitalOcean(settings.doks, async (doks) => {
+    const cluster = await reach(readKubeconfig(doks.rawConfig), doks);
+    await also(cluster);
+    return cluster;
+  });
+}
+
+async function reach(kubeconfig: Kubeconfig, doks?: Doks): Promise<Cluster> {
   // Ends within seconds when nobody is there; the client library would wait.
   await get(kubeconfig, `/api/v1/namespaces/${NAMESPACE}`);
   const config = new KubeConfig();
@@ -78,26 +92,20 @@ export function fromProject({ project }: Fleet, file: string): string {
   return file.startsWith("~") ? file : path.resolve(project, file);
 }
 
-/** A fresh kubeconfig, read as the program reads it. */
-async function digitalOceanCluster(name: string): Promise<Doks> {
-  let found: Doks | undefined;
-  try {
-    await askProvider(async () => {
-      const { id, region, kubeConfigs } = await getKubernetesCluster({ name });
-      found = { id, region, rawConfig: kubeConfigs[0].rawConfig };
-    });
-  } catch (error) {
-    throw new Refusal(`DigitalOcean's cluster "${name}" cannot be read: ${causeOf(error)}`);
-  }
-  return found!;
-}
-
 /**
- * Asks DigitalOcean with the provider's own functions and credentials. The program that calls them
- * has no resources, and a backend that is gone afterwards.
+ * A fresh kubeconfig, read as the program reads it: with the provider's own function and credentials.
+ * The program that calls it has no resources, and a backend that is gone afterwards. Within `work` the
+ * provider's other functions answer, too.
  */
-export async function askProvider(program: () => Promise<void>): Promise<void> {
+async function askDigitalOcean<T>(name: string, work: (doks: Doks) => Promise<T>): Promise<T> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), "matomo-fleet-"));
+  // Apart from the program's own end: an error of the work is not the provider's.
+  let done: Promise<T> | undefined;
+  const program = async () => {
+    const { id, region, kubeConfigs } = await getKubernetesCluster({ name });
+    done = work({ id, region, rawConfig: kubeConfigs[0].rawConfig });
+    await done.catch(() => undefined);
+  };
   try {
     const stack = await LocalWorkspace.createStack(
       { stackName: "lookup", projectName: "lookup", program },
@@ -110,9 +118,12 @@ export async function askProvider(program: () => Promise<void>): Promise<void> {
       },
     );
     await stack.preview({ color: "never", suppressProgress: true });
+  } catch (error) {
+    throw new Refusal(`DigitalOcean's cluster "${name}" cannot be read: ${causeOf(error)}`);
   } finally {
     await fs.rm(folder, { recursive: true, force: true });
   }
+  return done!;
 }
 
 /** The line of an engine's failure that says why. */

@@ -5,24 +5,28 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { CoreV1Event, V1Pod } from "@kubernetes/client-node";
 import { getVolume } from "@pulumi/digitalocean/getVolume";
-import { NAMESPACE } from "../../components/labels";
-import { askProvider, type Cluster } from "../cluster";
+import { NAMESPACE, objectLabels } from "../../components/labels";
+import type { Cluster } from "../cluster";
 import { Failure, reason } from "../errors";
 import { isReady } from "../web-pods";
 import type { Facts } from "./judge";
 
 /** Longest reading of the cluster, in milliseconds. */
-export const CLUSTER_MS = 3_000;
+const CLUSTER_MS = 3_000;
 /** Longest wait for DigitalOcean's word, which is not needed where the driver's is plain. */
 const CLOUD_MS = 4_000;
 
+const { "app.kubernetes.io/managed-by": MANAGED_BY } = objectLabels();
 /**
  * PersistentVolumes of the driver and of the program have the name of their Volume at DigitalOcean; of
  * any other's Volume the name is not known.
  */
 const NAMED_ALIKE = /^(pvc|matomo)-/;
 
-/** Reads all that is known of the volumes of these claims. */
+/**
+ * Reads all that is known of the volumes of these claims, as the work of `connect`: within it
+ * DigitalOcean answers.
+ */
 export async function readFacts(cluster: Cluster, claims: string[]): Promise<Facts[]> {
   const facts = await within(CLUSTER_MS, "the cluster's volumes", readCluster(cluster, claims));
   const names = facts
@@ -68,7 +72,12 @@ async function readCluster({ core, storage }: Cluster, claims: string[]): Promis
         phase: claim.status?.phase ?? "Pending",
         volumeName,
       },
-      volume: volume && { uid: volume.metadata!.uid!, name: volumeName!, handle },
+      volume: volume && {
+        uid: volume.metadata!.uid!,
+        name: volumeName!,
+        handle,
+        ofProgram: volume.metadata!.labels?.["app.kubernetes.io/managed-by"] === MANAGED_BY,
+      },
       attachments: attachments.items
         .filter(({ spec }) => volumeName && spec.source.persistentVolumeName === volumeName)
         .map(({ spec, status }) => ({
@@ -125,7 +134,7 @@ async function readCloud({ doks }: Cluster, names: string[]) {
       if (/no volumes? found/.test(reason(error))) known.set(name, "missing");
     }
   };
-  const asked = askProvider(async () => void (await Promise.all(names.map(ask))));
+  const asked = Promise.all(names.map(ask));
   await within(CLOUD_MS, "DigitalOcean's Volumes", asked).catch(() => undefined);
   return known;
 }

@@ -25,6 +25,8 @@ export interface PersistentVolume {
   name: string;
   /** The driver's id for it. */
   handle: string;
+  /** Whether the program made it, under a name that its successor has again. */
+  ofProgram: boolean;
 }
 
 export interface Attachment {

@@ -8,13 +8,14 @@ import type { Cluster } from "../cluster";
 import { endOf } from "../jobs";
 import { awaitObjects } from "../watch";
 import { uses } from "./facts";
+import type { PersistentVolume } from "./judge";
 
 /** A claim as it was found, so that its successor is never taken for it. */
 export interface LostClaim {
   name: string;
   /** Undefined when there was no claim any more. */
   uid?: string;
-  volume?: { name: string; uid: string };
+  volume?: Pick<PersistentVolume, "name" | "uid" | "ofProgram">;
 }
 
 /** Longest wait for pods to go, and for the objects, in seconds. */
@@ -53,7 +54,8 @@ export async function release(
     await core.deletePersistentVolume({
       ...{ name: volume.name, body: { preconditions: { uid: volume.uid } } },
     });
-    await awaitVolumeGone(cluster, volume, signal);
+    // The driver's own gets another name next time, and may keep its finalizer as long as it likes.
+    if (volume.ofProgram) await awaitVolumeGone(cluster, volume, signal);
   }
 }
 

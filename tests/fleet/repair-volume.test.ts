@@ -45,6 +45,15 @@ describe("fleet repair-volume", function () {
     let waiting: WaitingCronJob;
     let lost: string;
 
+    /** The pod of the Job that the command makes; never waited for once the command is over. */
+    async function podOf(command: ReturnType<FleetBench["start"]>): Promise<Live> {
+      const over = command.then(({ stdout, stderr }) => {
+        throw new Error(`no Job was made:\n${String(stderr)}\n${String(stdout)}`);
+      });
+      over.catch(() => undefined);
+      return Promise.race([waiting.pod(240), over]);
+    }
+
     before(async () => {
       waiting = new WaitingCronJob(bench.site, "matomo-backup");
       await waiting.start();
@@ -67,17 +76,20 @@ describe("fleet repair-volume", function () {
       const { metadata } = await claimOf("matomo-backup");
       const job = ["create", "job", "old", "--from=cronjob/matomo-backup", "-n", "matomo"];
       await bench.site.kubectl(...job);
+      let began = 0;
       const told = new RegExp(`code = NotFound desc = volume "${lost}" does not exist`);
       await new Bench(bench.site, "matomo").event("FailedAttachVolume", told);
-      const began = Date.now();
-      const { stdout, exitCode } = await repair();
+      const running = bench.start({}, "repair-volume", "liberty", "backup");
+      // The rest is node's own start, which a busy machine makes long.
+      running.stderr!.once("data", () => (began = Date.now()));
+      const { stdout, exitCode } = await running;
       const seconds = (Date.now() - began) / 1000;
       assert.equal(exitCode, 1);
-      assert.match(stdout, /^matomo-backup LOST\n/);
-      assert.match(stdout, told);
-      assert.match(stdout, /DigitalOcean has no Volume pvc-/);
-      assert.match(stdout, /\n +3\. back up at once/);
-      assert.match(stdout, /Nothing was touched/);
+      assert.match(String(stdout), /^matomo-backup LOST\n/);
+      assert.match(String(stdout), told);
+      assert.match(String(stdout), /DigitalOcean has no Volume pvc-/);
+      assert.match(String(stdout), /\n +3\. back up at once/);
+      assert.match(String(stdout), /Nothing was touched/);
       assert.ok(seconds < 10, `it took ${seconds} s`);
       const after_ = await claimOf("matomo-backup");
       assert.equal(after_.metadata!.resourceVersion, metadata!.resourceVersion);
@@ -87,7 +99,7 @@ describe("fleet repair-volume", function () {
     it("makes it anew while a Job hangs on it, and goes on after an interruption", async () => {
       const before_ = await claimOf("matomo-backup");
       const first = bench.start({}, "repair-volume", "liberty", "backup", "--yes");
-      await waiting.pod();
+      await podOf(first);
       first.kill("SIGINT");
       const { exitCode, stderr } = await first;
       assert.equal(exitCode, 130, String(stderr));
@@ -101,7 +113,7 @@ describe("fleet repair-volume", function () {
       await waiting.kubelet.finish(await waiting.pod(), "Succeeded");
 
       const again = bench.start({}, "repair-volume", "liberty", "backup", "--yes", "--json");
-      await waiting.kubelet.finish(await waiting.pod(), "Succeeded");
+      await waiting.kubelet.finish(await podOf(again), "Succeeded");
       const ended = await again;
       assert.equal(ended.exitCode, 0, String(ended.stderr));
       assert.match(String(ended.stderr), /goes on with the repair of 20/);

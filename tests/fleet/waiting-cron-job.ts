@@ -37,7 +37,7 @@ export class WaitingCronJob {
   }
 
   /** The pod of the Job that is running now, as soon as there is one. */
-  async pod(): Promise<Live> {
+  async pod(seconds = 60): Promise<Live> {
     const config = new KubeConfig();
     config.loadFromFile(this.site.cluster.kubeconfig);
     const labelSelector = `app.kubernetes.io/component=${this.component}`;
@@ -46,11 +46,11 @@ export class WaitingCronJob {
       return await new Promise<Live>((resolve, reject) => {
         watching = new Watch(config).watch(
           "/api/v1/namespaces/matomo/pods",
-          { labelSelector, timeoutSeconds: 60 },
+          { labelSelector, timeoutSeconds: seconds },
           (_, pod: Live) => {
             if (pod.status?.phase === "Running" && !pod.metadata?.deletionTimestamp) resolve(pod);
           },
-          () => reject(new Error(`no running pod of ${this.name} within 60 s`)),
+          () => reject(new Error(`no running pod of ${this.name} within ${seconds} s`)),
         );
       });
     } finally {

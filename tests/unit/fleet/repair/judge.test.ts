@@ -18,7 +18,7 @@ function facts(changes: Partial<Facts> = {}): Facts {
   return {
     claim: "matomo-backup",
     found: { uid: "u", phase: "Bound", volumeName: NAME },
-    volume: { uid: "v", name: NAME, handle: HANDLE },
+    volume: { uid: "v", name: NAME, handle: HANDLE, ofProgram: false },
     attachments: [],
     pods: [],
     warnings: [],
