@@ -6,8 +6,8 @@
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 const DESCRIPTORS = /^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$/;
-const EVERY =
-  /^@every [+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))*$/;
+/** Go's durations: signed, and each part a number (".5", "5.", "1.5") with its unit. */
+const EVERY = /^@every [+-]?((?=\.?\d)\d*\.?\d*([nuµμm]?s|m|h))+$/;
 
 interface Field {
   name: string;
@@ -31,14 +31,15 @@ export function scheduleError(schedule: string): string | undefined {
     const known = DESCRIPTORS.test(schedule) || EVERY.test(schedule);
     return known ? undefined : `no such descriptor: ${schedule}`;
   }
-  const parts = schedule.split(/\s+/).filter(Boolean);
+  const parts = schedule.split(/\s/).filter(Boolean);
   if (parts.length !== FIELDS.length) return `${parts.length} fields instead of 5`;
   for (const [i, field] of FIELDS.entries()) {
-    for (const item of parts[i].split(",").filter(Boolean)) {
+    const items = parts[i].split(",").filter(Boolean);
+    if (!items.length) return `${field.name}: empty list`;
+    for (const item of items) {
       const fault = itemError(item, field);
       if (fault) return `${field.name}: ${fault}`;
     }
-    if (!/[^,]/.test(parts[i])) return `${field.name}: empty list`;
   }
   return undefined;
 }
@@ -46,20 +47,23 @@ export function scheduleError(schedule: string): string | undefined {
 function itemError(item: string, field: Field): string | undefined {
   const [range, step, ...more] = item.split("/");
   if (more.length) return `two steps in "${item}"`;
-  if (step !== undefined && !/^\+?0*[1-9]\d*$/.test(step)) return `"${step}" is no step`;
+  if (step !== undefined && !(numberOf(step) > 0)) return `"${step}" is no step`;
   const ends = range.split("-");
   if (ends[0] === "*" || ends[0] === "?") return undefined;
   if (ends.length > 2) return `two ranges in "${item}"`;
   const values = ends.map((end) => valueOf(end, field));
-  const wrong = values.findIndex((value) => value === undefined);
+  const wrong = values.findIndex((value) => !(value >= field.min && value <= field.max));
   if (wrong >= 0) return `"${ends[wrong]}" is not within ${field.min} to ${field.max}`;
-  const [from, to = from] = values as number[];
+  const [from, to = from] = values;
   return from > to ? `the range "${range}" goes backwards` : undefined;
 }
 
-function valueOf(text: string, { min, max, names }: Field): number | undefined {
-  const named = names?.indexOf(text.toLowerCase()) ?? -1;
-  if (named >= 0) return named + min;
-  const value = /^\+?\d+$/.test(text) ? Number(text) : NaN;
-  return value >= min && value <= max ? value : undefined;
+function valueOf(text: string, { min, names = [] }: Field): number {
+  const named = names.indexOf(text.toLowerCase());
+  return named >= 0 ? named + min : numberOf(text);
+}
+
+/** NaN, which is within no bounds, for what is no number. */
+function numberOf(text: string): number {
+  return /^\+?\d+$/.test(text) ? Number(text) : NaN;
 }
