@@ -65,6 +65,28 @@ describe("an interrupted adoption", () => {
       // Helm is the one who knows the release until the very end.
       assert.deepEqual(await releases(bench.site.cluster.kubeconfig), ["matomo"]);
     });
+    if (words === "proven backup") {
+      it("with a backup that fails: nothing is changed, and the job's end is told", async () => {
+        const { kubectl } = bench.site.cluster;
+        const nodes = (await kubectl(["get", "nodes", "-o", "name"])).split("\n");
+        const job = ["-n", "matomo", "job/matomo-adoption"];
+        const backup = async () => {
+          await kubectl(["wait", ...job, "--for=create", "--timeout=120s"]);
+          await kubectl(["wait", ...job, "--for=jsonpath={.status.active}=1", "--timeout=60s"]);
+          await kubectl(["delete", "pod", "-n", "matomo", "-l", "job-name=matomo-adoption"]);
+        };
+        // Its pod stays Pending, and a pod that is taken away is a failure.
+        await kubectl(["cordon", ...nodes]);
+        try {
+          const failed = /no proven backup, so nothing was changed: job matomo-adoption: it failed/;
+          await Promise.all([assert.rejects(bench.adopt(), failed), backup()]);
+        } finally {
+          await kubectl(["uncordon", ...nodes]);
+        }
+        await assertKept();
+        assert.deepEqual(await releases(bench.site.cluster.kubeconfig), ["matomo"]);
+      });
+    }
     if (words === "handing over" && count > 1) {
       it("half handed over, an up is refused and names the way on", async () => {
         const result = await bench.site.attempt(["up", "--yes", "--skip-preview"]);
