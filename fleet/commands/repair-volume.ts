@@ -25,7 +25,6 @@ import {
   type What,
 } from "../repair/repair";
 import type { LostClaim } from "../repair/release";
-import { forgetGone } from "../repair/state";
 import { type Progress, runStack } from "../run";
 import { chooseStack, readSettings, type Stack } from "../stacks";
 import { jobText } from "./run-job";
@@ -90,7 +89,6 @@ async function repairVolume(
   const args = (progress: Progress): RepairArgs => ({
     ...{ cluster, journal, progress, signal: fleet.interrupted },
     engine: stackEngine(fleet, stack, options.policyPack, progress),
-    forget: (urns) => forgetGone(fleet, stack, urns, progress),
   });
   const begun = saved ?? {
     what,
@@ -145,8 +143,9 @@ function backupOf(seen: Seen[]): Finding {
   return seen.find(({ facts }) => facts.claim === NAMES.backupClaim)!.finding;
 }
 
-function lostClaim({ claim, found, volume }: Facts): LostClaim {
-  return { name: claim, uid: found?.uid, volume };
+function lostClaim({ claim, found, volume, cloud }: Facts): LostClaim {
+  const isThere = typeof cloud === "object" && cloud.id === volume?.handle;
+  return { name: claim, uid: found?.uid, volume, lostVolume: isThere ? undefined : volume?.handle };
 }
 
 function journalOf(fleet: Fleet, stack: Stack, what: What): JournalFile<RepairJournal> {

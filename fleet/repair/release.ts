@@ -16,6 +16,8 @@ export interface LostClaim {
   /** Undefined when there was no claim any more. */
   uid?: string;
   volume?: Pick<PersistentVolume, "name" | "uid" | "ofProgram">;
+  /** The driver's id of the volume, unless DigitalOcean still has it. */
+  lostVolume?: string;
 }
 
 /** Longest wait for pods to go, and for the objects, in seconds. */

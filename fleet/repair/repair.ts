@@ -22,7 +22,7 @@ import { awaitObjects } from "../watch";
 import { awaitWebPods, isReady } from "../web-pods";
 import type { Finding } from "./judge";
 import { type LostClaim, release } from "./release";
-import { volumeUrns } from "./state";
+import { withoutGone } from "./state";
 
 export type What = "backup" | "data";
 
@@ -47,8 +47,6 @@ export interface RepairJournal {
 export interface RepairArgs {
   cluster: Cluster;
   engine: Engine;
-  /** Makes the state forget those of the resources that are gone. */
-  forget: (urns: string[]) => Promise<void>;
   journal: JournalFile<RepairJournal>;
   progress: Progress;
   signal: AbortSignal;
@@ -140,17 +138,28 @@ export async function repairData(
 }
 
 async function makeAnew(args: RepairArgs, { lost }: RepairJournal): Promise<void> {
-  const { cluster, engine, forget, progress, signal } = args;
+  const { cluster, engine, progress, signal } = args;
   for (const claim of lost) {
     progress(`takes claim ${claim.name} away`);
     await release(cluster, claim, signal);
   }
-  progress("has the state forget what is gone");
+  progress("takes what is gone out of the state");
   const names = lost.map(({ name }) => name);
-  await forget(volumeUrns(await engine.exportState(), names));
+  const state = await engine.exportState();
+  const handles = lost.flatMap(({ lostVolume }) => lostVolume ?? []);
+  const next = withoutGone(state, { live: await liveUids(cluster), lost: handles });
+  if (next !== state) await engine.importState(next);
   progress("up");
   await engine.up();
   await awaitBound(args, names);
+}
+
+async function liveUids({ core }: Cluster): Promise<string[]> {
+  const [claims, volumes] = await Promise.all([
+    core.listNamespacedPersistentVolumeClaim({ namespace: NAMESPACE }),
+    core.listPersistentVolume(),
+  ]);
+  return [...claims.items, ...volumes.items].map(({ metadata }) => metadata!.uid!);
 }
 
 /** An `up` that found the claims in its state has made nothing. */

@@ -1,50 +1,54 @@
 /**
- * The claims in the stack's state. Once they are gone from the cluster, a refresh of them alone makes
- * the state forget them: what is protected is never replaced by an `up`, and what is gone is made.
+ * The lost claims in the stack's state, taken out of it in one write: what is protected is never
+ * replaced by an `up`, and what is gone is made. A refresh would do it as well, but one of these alone
+ * is refused because others depend on them, and one of everything would see the pods that were taken
+ * away and bring them back too early.
  */
-import type { Fleet } from "../fleet";
-import { operate } from "../operation";
-import type { Progress } from "../run";
-import { engineOptions, openStack, type Stack } from "../stacks";
 import type { Deployment } from "../adoption/state";
-import { NAMES } from "../../components/labels";
+import type { Data } from "../adoption/program";
 
-/** Names of the resources that make a claim, in components/storage.ts. */
-const RESOURCES: Record<string, string> = {
-  [NAMES.dataClaim]: "data",
-  [NAMES.databaseClaim]: "database",
-  [NAMES.backupClaim]: "backup",
-};
-const TYPES =
-  /matomo:index:Storage\$(kubernetes:core\/v1:PersistentVolume(Claim)?|digitalocean:index\/volume:Volume)$/;
-
-/** URNs of what the state knows of these claims: each with its PersistentVolume and its Volume. */
-export function volumeUrns({ deployment }: Deployment, claims: string[]): string[] {
-  const names = claims.map((claim) => RESOURCES[claim]);
-  return (deployment.resources ?? [])
-    .map(({ urn }) => urn as string)
-    .filter((urn) => {
-      const [type, name] = urn.split("::").slice(-2);
-      return TYPES.test(type) && names.includes(name);
-    });
+/** What is left of the claims in the cluster. */
+export interface Remaining {
+  /** UIDs of the live claims and PersistentVolumes. */
+  live: string[];
+  /** The driver's ids of volumes that are lost. */
+  lost: string[];
 }
 
-/** Forgets those of the URNs that are gone; the program runs along for a fresh kubeconfig. */
-export async function forgetGone(
-  fleet: Fleet,
-  stack: Stack,
-  urns: string[],
-  progress: Progress,
-): Promise<void> {
-  // No target at all would mean every resource.
-  if (!urns.length) return;
-  const engine = await openStack(fleet, stack);
-  await operate(progress, (onEvent) =>
-    engine.refresh({
-      ...engineOptions(fleet, stack),
-      target: urns,
-      runProgram: true,
-      onEvent,
+const OBJECT = /matomo:index:Storage\$kubernetes:core\/v1:PersistentVolume(Claim)?$/;
+const VOLUME = /matomo:index:Storage\$digitalocean:index\/volume:Volume$/;
+
+/** The state without what is gone; the same state when nothing is. */
+export function withoutGone(state: Deployment, { live, lost }: Remaining): Deployment {
+  const resources = state.deployment.resources ?? [];
+  const isGone = ({ urn, id, outputs }: Data): boolean => {
+    const type = (urn as string).split("::").at(-2)!;
+    if (OBJECT.test(type)) return !live.includes(outputs?.metadata?.uid);
+    return VOLUME.test(type) && lost.includes(id);
+  };
+  const gone = new Set(resources.filter(isGone).map(({ urn }) => urn as string));
+  if (!gone.size) return state;
+  const kept = resources
+    .filter(({ urn }) => !gone.has(urn))
+    .map((resource) => withoutDependencies(resource, gone));
+  return { ...state, deployment: { ...state.deployment, resources: kept } };
+}
+
+/** A state that names what it does not have is refused. */
+function withoutDependencies(resource: Data, gone: Set<string>): Data {
+  const { dependencies, propertyDependencies } = resource as {
+    dependencies?: string[];
+    propertyDependencies?: Record<string, string[] | null>;
+  };
+  const keep = (urns: string[]) => urns.filter((urn) => !gone.has(urn));
+  const entries = Object.entries(propertyDependencies ?? {});
+  return {
+    ...resource,
+    ...(dependencies && { dependencies: keep(dependencies) }),
+    ...(propertyDependencies && {
+      propertyDependencies: Object.fromEntries(
+        entries.map(([key, urns]) => [key, urns && keep(urns)]),
+      ),
     }),
-  );
+  };
 }

@@ -1,0 +1,36 @@
+/** A kubelet's logs: what the pods of the nodes that wait would have printed. */
+import * as https from "node:https";
+import type { AddressInfo } from "node:net";
+import { generate } from "selfsigned";
+import type { Site } from "../api/harness";
+
+const NODES = ["pool-incidents-1", "pool-incidents-2"];
+
+export class LogServer {
+  /** What a container of this name printed. */
+  readonly logs: Record<string, string> = {};
+  private server?: https.Server;
+
+  /** Serves, and has the nodes say where. */
+  async start(site: Site): Promise<void> {
+    const { cert, private: key } = await generate([{ name: "commonName", value: "kubelet" }]);
+    const server = https.createServer({ cert, key }, ({ url = "" }, response) => {
+      const container = /^\/containerLogs\/[^/]+\/[^/]+\/([^/?]+)/.exec(url)?.[1] ?? "";
+      response.end(this.logs[container] ?? "");
+    });
+    this.server = server;
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const status = {
+      addresses: [{ type: "InternalIP", address: "127.0.0.1" }],
+      daemonEndpoints: { kubeletEndpoint: { Port: port } },
+    };
+    const merge = ["--subresource=status", "--type=merge", "-p", JSON.stringify({ status })];
+    for (const node of NODES) await site.kubectl("patch", "node", node, ...merge);
+  }
+
+  stop(): void {
+    this.server?.closeAllConnections();
+    this.server?.close();
+  }
+}
