@@ -9,22 +9,16 @@ const CREDENTIAL =
 
 /** What follows the credential's word and makes the whole the name of something else. */
 const ABOUT =
-  /(?:^|_)(?:file|path|dir|directory|mount|name|names|ref|key_ref|url|uri|endpoint|host|length|len|min|max|size|ttl|expiry|expires|expiration|lifetime|timeout|period|interval|rotation|policy|type|types|algorithm|algo|issuer|audience|header|prefix|field|param|enabled|required|count|hash|cost|store|provider|version|namespace|id|mode|reset|env|label|hint|description|placeholder|days|hours|minutes|seconds)$/;
+  /_(?:file|path|dir|directory|mount|name|names|ref|key_ref|url|uri|endpoint|host|length|len|min|max|size|ttl|expiry|expires|expiration|lifetime|timeout|period|interval|rotation|policy|type|types|algorithm|algo|issuer|audience|header|prefix|field|param|enabled|required|count|hash|cost|store|provider|version|namespace|id|mode|reset|env|label|hint|description|placeholder|days|hours|minutes|seconds)$/;
 
 /** `tls_secret` names a Secret; what is in it stands elsewhere. */
 const NAMES_A_SECRET =
   /(?:^|_)(?:tls|ssl|pull|image|cert|certificate|ca|kube|k8s|existing)_secret$/;
 
-/** Working directories, not passwords. */
-const NOT_ONE = new Set(["pwd", "oldpwd"]);
-
 /** `dbPassword`, `DB-PASSWORD` and `db.password` are one name. */
 function words(name: string): string {
-  return name
-    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
-    .replace(/[^A-Za-z0-9]+/g, "_")
-    .replace(/^_+|_+$/g, "")
-    .toLowerCase();
+  const apart = name.replace(/([a-z0-9])([A-Z])/g, "$1_$2");
+  return (apart.match(/[A-Za-z0-9]+/g) ?? []).join("_").toLowerCase();
 }
 
 /** Whether a name promises a credential as its value. */
@@ -34,7 +28,8 @@ export function isCredentialName(name: string): boolean {
     (CREDENTIAL.test(plain) || /[a-z](?:password|passwd|apikey)$/.test(plain)) &&
     !ABOUT.test(plain) &&
     !NAMES_A_SECRET.test(plain) &&
-    !NOT_ONE.has(plain)
+    // The working directory.
+    plain !== "pwd"
   );
 }
 
@@ -61,31 +56,31 @@ export function isLiteral(value: string): boolean {
 const SHAPES: [string, RegExp][] = [
   ["a private key", /-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----/],
   ["an AWS access key", /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/],
-  ["a GitHub token", /\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,})/],
-  ["a GitLab token", /\bglpat-[\w-]{20,}/],
-  ["a DigitalOcean token", /\bdo[opr]_v1_[0-9a-f]{64}\b/],
-  ["a Slack token", /\bxox[abprs]-[A-Za-z0-9-]{10,}/],
+  ["a GitHub token", /(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,})/],
+  ["a GitLab token", /glpat-[\w-]{20,}/],
+  ["a DigitalOcean token", /do[opr]_v1_[0-9a-f]{64}\b/],
+  ["a Slack token", /xox[abprs]-[A-Za-z0-9-]{10,}/],
   ["a Google API key", /\bAIza[\w-]{35}\b/],
-  ["a signed token (JWT)", /\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}/],
+  ["a signed token (JWT)", /eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}/],
 ];
 
 const IN_TEXT: [string, RegExp][] = [
-  ["a password in a URL", /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@"'`]*:([^\s/@"'`]+)@/gi],
+  ["a password in a URL", /\w:\/\/[^\s/:@"'`]*:([^\s/@"'`]+)@/g],
   [
     "a token in a URL's query",
     /[?&](?:token_auth|access_token|token|api_?key|password|passwd|secret)=([^&\s"'`\\]+)/gi,
   ],
-  ["a password in SQL", /\bidentified\s+by\s+(?:password\s+)?['"]([^'"]+)['"]/gi],
+  ["a password in SQL", /identified\s+by\s+(?:password\s+)?['"]([^'"]+)['"]/gi],
   [
     "a credential in a header",
-    /\bauthorization["']?\s*:\s*["']?(?:bearer|basic)\s+([\w.~+/=-]{8,})/gi,
+    /authorization["']?\s*:\s*["']?(?:bearer|basic)\s+([\w.~+/=-]{8,})/gi,
   ],
 ];
 
 /** `--password=x`, `--token x`, `-u user:x`: flags of any command in a text. */
 const FLAG = /(?:^|\s)--?([A-Za-z][\w-]*)(?:=|\s+)("[^"]*"|'[^']*'|[^\s"';|&]+)/g;
-const CLIENT_PASSWORD = /\b(?:mysql|mariadb)[\w-]*(?:\s[^|;&\n]*?)?\s-p([^\s"';|&]+)/g;
-const CURL_USER = /\bcurl(?:\s[^|;&\n]*?)?\s(?:-u|--user)[\s=]+["']?[^\s"':]+:([^\s"']+)/g;
+const CLIENT_PASSWORD = /(?:mysql|mariadb)[^|;&\n]*?\s-p([^\s"';|&]+)/g;
+const CURL_USER = /curl[^|;&\n]*?\s(?:-u|--user)[\s=]+["']?[^\s"':]+:([^\s"']+)/g;
 
 export type Syntax = "shell" | "code" | "data" | "prose";
 
@@ -105,10 +100,10 @@ export function syntaxOf(fileName: string): Syntax {
 const ASSIGNMENTS: Record<Syntax, RegExp[]> = {
   shell: [/(?:^|[\s;"'])([A-Za-z_]\w*)=("[^"]*"|'[^']*'|[^\s"';|&)]+)/g],
   code: [
-    /["']?\$?([A-Za-z_][\w.-]*)["']?\]?\s*(?:=>|:=|=|:)\s*("[^"\n]+"|'[^'\n]+')/g,
-    /\bdefine\(\s*["']([A-Za-z_]\w*)["']\s*,\s*("[^"\n]+"|'[^'\n]+')/g,
+    /([\w.-]+)["']?\]?\s*(?:=>|:=|=|:)\s*("[^"\n]+"|'[^'\n]+')/g,
+    /define\(\s*["'](\w+)["']\s*,\s*("[^"\n]+"|'[^'\n]+')/g,
   ],
-  data: [/["']?([A-Za-z_][\w.-]*)["']?[ \t]*[=:][ \t]*("[^"\n]*"|'[^'\n]*'|[^\s"',;{}[\]]+)/g],
+  data: [/([\w.-]+)["']?[ \t]*[=:][ \t]*("[^"\n]*"|'[^'\n]*'|[^\s"',;{}[\]]+)/g],
   prose: [],
 };
 
@@ -149,6 +144,6 @@ function captures(pattern: RegExp, text: string): string[][] {
 
 /** Quotes off; a value with a variable or a call in it is put together elsewhere. */
 function isGiven(quoted: string): boolean {
-  const value = quoted.replace(/^(["'])([\s\S]*)\1$/, "$2");
+  const value = quoted.replace(/["']/g, "");
   return isLiteral(value) && !/\$[\w({]|[({]\s*\$|\w\(|\{\{/.test(value);
 }

@@ -1,0 +1,318 @@
+/** What a literal credential looks like: names, values, and places in a text. */
+import assert from "node:assert/strict";
+import {
+  isCredentialName,
+  isLiteral,
+  secretInText,
+  Syntax,
+  syntaxOf,
+} from "../../../policy/core/secrets";
+
+const hex = (length: number) => "0123456789abcdef".repeat(5).slice(0, length);
+const upper = (length: number) => "ABCDEFGH23456789".repeat(3).slice(0, length);
+
+describe("names of credentials", () => {
+  const promising = [
+    ...["password", "DB_PASSWORD", "db-password", "db.password", "dbPassword", "DB--PASSWORD"],
+    ...["_token_", "CREDENTIAL", "AWS_CREDENTIALS", "s3Secret", "API__KEY", "smtpPassphrase2_PASS"],
+    ...["mypasswd", "pgpassword", "googleapikey", "APIKEY", "private-key", "OLD_PWD"],
+    // The word in the middle, and ends that only look like another thing's.
+    ...["TOKEN_VALUE", "TOKEN_PROFILE", "PASSWORD_FILE_TOKEN", "FOCA_SECRET", "TLS_SECRET_VALUE"],
+  ];
+  for (const name of promising) {
+    it(`${name} is one`, () => assert.ok(isCredentialName(name)));
+  }
+  const others = [
+    ...["", "USER", "COMPASS", "TOKENIZER", "PASSAGE", "mypasswordless", "9password", "oldpwd"],
+    ...["PWD", "pwd", "_PWD", "tokenFile", "TOKEN_TTL", "passwordResetUrl"],
+    ...["TLS_SECRET", "ingressTlsSecret", "image-pull-secret"],
+  ];
+  for (const name of others) {
+    it(`${name} is none`, () => assert.ok(!isCredentialName(name)));
+  }
+});
+
+describe("values under a credential's name", () => {
+  const literal = [
+    ...["hunter2", "1234", "a$", "a{{b", "a<b", "**a", "a**", "{a}", "x.y/z", ".x", "-5", "a--b"],
+    ...["truely", "untrue", "5x", "5minutes", "xx", "xxxy", "axxx", "redacted1", "un-redacted"],
+    ...["....", "a...", "profile:x", "---", "12345678901s!", "!10s"],
+  ];
+  for (const value of literal) {
+    it(`${value} is one`, () => assert.ok(isLiteral(value)));
+  }
+  const references = [
+    ...[
+      "",
+      "  ",
+      "$X",
+      " $X",
+      '"$X"',
+      "'${X}'",
+      "{{ .x }}",
+      "<choose>",
+      "%X%",
+      "*",
+      "****",
+      "@{x}",
+    ],
+    ...["--verbose", "-v", "/run/secrets/x", "./x", "file:x", "true", "FALSE", "none", "123", "0"],
+    ...["10ms", "30s", "5m", "24h", "30d", "redacted", "...", "…", "xxx", "XXXXX"],
+  ];
+  for (const value of references) {
+    it(`${JSON.stringify(value)} is none`, () => assert.ok(!isLiteral(value)));
+  }
+});
+
+describe("the syntax of a file", () => {
+  const files: [Syntax, string[]][] = [
+    ["shell", ["a.sh", "a.bash", ".env", "A.SH"]],
+    ["code", ["php", "js", "mjs", "cjs", "ts", "py", "rb", "pl", "go", "lua", "sql"]],
+    ["prose", ["md", "txt", "html", "css", "svg", "crt", "pem"]],
+    ["data", ["config.ini.php", "a.yaml", "a.json", "my.cnf", "sh", "a.sh.tpl.2", "a.md5", "x"]],
+  ];
+  for (const [syntax, names] of files) {
+    for (const name of names.map((n) => (/\W/.test(n) || syntax === "data" ? n : `a.${n}`))) {
+      it(`${name} is ${syntax}`, () => assert.equal(syntaxOf(name), syntax));
+    }
+  }
+});
+
+/** Tokens, and what is one character short of one or goes on beyond its end. */
+const shapes: [string, string[], string[]][] = [
+  [
+    "a private key",
+    ["", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED EC "].map((k) => `-----BEGIN ${k}PRIVATE KEY-----`),
+    ["-----BEGIN PUBLIC KEY-----", "BEGIN PRIVATE KEY"],
+  ],
+  [
+    "an AWS access key",
+    [`AKIA${upper(16)}`, `key ASIA${upper(16)}.`],
+    [`AKIA${upper(15)}`, `AKIA${upper(17)}`, `XAKIA${upper(16)}`, `AKIA${hex(16)}`],
+  ],
+  [
+    "a GitHub token",
+    [..."pousr"].map((c) => `gh${c}_${hex(36)}`).concat(`ghp_${hex(40)}`, `github_pat_${hex(22)}`),
+    [`gha_${hex(36)}`, `ghp_${hex(35)}`, `ghp_${"-".repeat(36)}`, `github_pat_${hex(21)}`],
+  ],
+  [
+    "a GitLab token",
+    [`glpat-${hex(20)}`, `glpat-${"_-".repeat(10)}`],
+    [`glpat-${hex(19)}`, `glpat-${".".repeat(20)}`],
+  ],
+  [
+    "a DigitalOcean token",
+    ["dop_v1_", "doo_v1_", "dor_v1_"].map((prefix) => prefix + hex(64)),
+    [`dop_v1_${hex(63)}`, `dop_v1_${hex(65)}`, `dox_v1_${hex(64)}`, `dop_v1_${"z".repeat(64)}`],
+  ],
+  [
+    "a Slack token",
+    [..."abprs"].map((c) => `xox${c}-${hex(10)}`).concat("xoxb-A1-B2-C3-D4"),
+    [`xoxb-${hex(9)}`, `xoxc-${hex(10)}`, `xoxb-${"_".repeat(10)}`],
+  ],
+  [
+    "a Google API key",
+    [`AIza${hex(35)}`, `AIza${"_-".repeat(17)}x`],
+    [`AIza${hex(34)}`, `AIza${hex(36)}`, `xAIza${hex(35)}`, `AIza${".".repeat(35)}`],
+  ],
+  [
+    "a signed token (JWT)",
+    [`eyJ${hex(8)}.eyJ${hex(8)}.${hex(8)}`, `eyJ${hex(9)}.eyJ-_${hex(8)}.-_${hex(8)}`],
+    [
+      `eyJ${hex(7)}.eyJ${hex(8)}.${hex(8)}`,
+      `eyJ${hex(8)}.eyJ${hex(7)}.${hex(8)}`,
+      `eyJ${hex(8)}.eyJ${hex(8)}.${hex(7)}`,
+      `eyJ${"!".repeat(8)}.eyJ${hex(8)}.${hex(8)}`,
+      `eyJ${hex(8)}.eyJ${"!".repeat(8)}.${hex(8)}`,
+      `eyJ${hex(8)}.eyJ${hex(8)}.${"!".repeat(8)}`,
+    ],
+  ],
+];
+
+const URL = "a password in a URL";
+const QUERY = "a token in a URL's query";
+const SQL = "a password in SQL";
+const HEADER = "a credential in a header";
+const CLIENT = "a password on a command line";
+const of = (name: string) => `a literal value of ${name}`;
+
+/** A text and what it gives away, by syntax. */
+const texts: Record<Syntax, [string, string | undefined][]> = {
+  prose: [
+    ["mysql://a:b7@c", URL],
+    ["git+ssh://a:b7@c, h2://:b7@c", URL],
+    ["see mysql://a:b7c@d", URL],
+    ["mysql://a@b", undefined],
+    ["mysql://a b:c@d", undefined],
+    ["mysql://a/b:c@d", undefined],
+    ["mysql://a:b c@d", undefined],
+    ["mysql://a:b/c@d", undefined],
+    ["mysql://a:$B@c", undefined],
+    ["mysql://a:x{{ b }}@c", undefined],
+    ["://a:b7@c", undefined],
+    ["https://x/?token=ab7", QUERY],
+    ["https://x/?a=b&API_KEY=ab7&c=d", QUERY],
+    ["https://x/?apikey=ab7", QUERY],
+    ["https://x/?token=&c=d", undefined],
+    ["https://x/?token= c", undefined],
+    ["https://x/?mytoken=ab7", undefined],
+    ["https://x/?token=true&c=d", undefined],
+    ["https://x/?token=true c", undefined],
+    ["IDENTIFIED BY 'ab 7'", SQL],
+    ['identified  by  password  "*AB7"', SQL],
+    ["identified\nby\n'ab7'", SQL],
+    ["identified by 'ab7", undefined],
+    ["identified by ab7", undefined],
+    ["identified by ''", undefined],
+    ["Authorization: Bearer abcdef78", HEADER],
+    ["authorization:basic  abc.~+/=-", HEADER],
+    [`{"Authorization" : "Basic abcdef78"}`, HEADER],
+    ["Authorization: Bearer abcdef7", undefined],
+    ["Authorization: Bearer !!!!!!!!", undefined],
+    ["Authorization: Digest abcdef78", undefined],
+    ["password: hunter2", undefined],
+    ["run mysql -phunter2", undefined],
+  ],
+  shell: [
+    ["PASSWORD=hunter2", of("PASSWORD")],
+    ["a; PASSWORD=hunter2", of("PASSWORD")],
+    ["a;PASSWORD=hunter2", of("PASSWORD")],
+    ["cd /\nPASSWORD=hunter2", of("PASSWORD")],
+    [`sh -c 'PASSWORD=hunter2 app'`, of("PASSWORD")],
+    [`PASSWORD="$1 hunter2"`, undefined],
+    [`PASSWORD="hunter two"`, of("PASSWORD")],
+    [`PASSWORD='hunter two'`, of("PASSWORD")],
+    [`PASSWORD="" app`, undefined],
+    [`PASSWORD='' app`, undefined],
+    ["PASSWORD= app", undefined],
+    ["PASSWORD=true;x", undefined],
+    ["PASSWORD=true|x", undefined],
+    ["PASSWORD=true&x", undefined],
+    ["(PASSWORD=true)", undefined],
+    ["x.PASSWORD=hunter2", undefined],
+    ["PASSWORD=a$X", undefined],
+    ["PASSWORD=a$(x)", undefined],
+    ["PASSWORD=a${X}", undefined],
+    ["PASSWORD=a$", of("PASSWORD")],
+    ["PASSWORD=$", undefined],
+    ["app --password hunter2", of("password")],
+    ["app --password  hunter2", of("password")],
+    ["app -password=hunter2", of("password")],
+    ["--password hunter2", of("password")],
+    [`app --password="hunter two"`, of("password")],
+    [`app --password='hunter two'`, of("password")],
+    [`app --password=""`, undefined],
+    ["app --api-key hunter2", of("api-key")],
+    ["app --password true;x", undefined],
+    ["app --password true|x", undefined],
+    ["app x--password hunter2", undefined],
+    ["app ---password hunter2", undefined],
+    ["app --password --verbose", undefined],
+    ["app --passwords hunter2", undefined],
+    ["mysql -phunter2", CLIENT],
+    ["mariadb-dump -u root -phunter2 x", CLIENT],
+    ["mysql -p'hunter2'", undefined],
+    ["mysql -p$P", undefined],
+    ["mysql; mkdir -parents", undefined],
+    ["mysql | sort -parents", undefined],
+    ["mysql\n cp -parents", undefined],
+    ["mysql -ptrue;x", undefined],
+    ["mkdir -parents", undefined],
+    ["mysql x-parents", undefined],
+    ["curl -u a:hunter2 x", CLIENT],
+    ["curl -s --user=a:hunter2 x", CLIENT],
+    [`curl --user "a:hunter2" x`, CLIENT],
+    [`curl --user  'a:hunter2' x`, CLIENT],
+    ["curl -u a: x", undefined],
+    ["curl -u a x:y", undefined],
+    ["curl -u a:true x", undefined],
+    [`curl -u "a:true" x`, undefined],
+    ["curl -u :hunter2 x", undefined],
+    ["curl; id -u a:hunter2", undefined],
+    ["curl x-u a:hunter2", undefined],
+    ["id -u a:hunter2", undefined],
+  ],
+  code: [
+    ["$password = 'hunter2';", of("password")],
+    ["$this->password='hunter2';", of("password")],
+    [`$a["password"] = "hunter2";`, of("password")],
+    ["'db.password'  =>  'hunter2'", of("db.password")],
+    [`password := "hunter2"`, of("password")],
+    ["password: 'hunter2'", of("password")],
+    ["password =\n  'hunter2'", of("password")],
+    ["$password = '';", undefined],
+    [`$password = "";`, undefined],
+    ["$password = 'a\nb';", undefined],
+    [`$password = "a\nb";`, undefined],
+    ["$password = hunter2;", undefined],
+    ["$password == 'hunter2'", undefined],
+    ["$password = 'the word';", undefined],
+    ["define('DB_PASSWORD', 'hunter2');", of("DB_PASSWORD")],
+    [`define( "DB_PASSWORD" , "hunter2" );`, of("DB_PASSWORD")],
+    [`define(\n"DB_PASSWORD"\n,\n"hunter2");`, of("DB_PASSWORD")],
+    [`define("DB_PASSWORD", "");`, undefined],
+    ["define('DB_PASSWORD', '');", undefined],
+    ["define('DB_PASSWORD', 'a\nb');", undefined],
+    [`define("DB_PASSWORD", "a\nb");`, undefined],
+    ["define(DB_PASSWORD, 'hunter2');", undefined],
+    ["app --password hunter2", undefined],
+    ["mysql -phunter2", undefined],
+  ],
+  data: [
+    ["password=hunter2", of("password")],
+    ["password \t = \t hunter2", of("password")],
+    ["db.api-key: hunter2", of("db.api-key")],
+    [`"password" : "hunter two"`, of("password")],
+    [`'password': 'hunter two'`, of("password")],
+    ["password:\n  hunter2", undefined],
+    ["password\n= hunter2", undefined],
+    [`password: ""`, undefined],
+    ["password: ''", undefined],
+    [`password: "a\nb"`, undefined],
+    ["password: 'a\nb'", undefined],
+    ["password: {hunter2}", undefined],
+    ["{password: true}", undefined],
+    ["[password: true]", undefined],
+    ["password: true,x", undefined],
+    ["password: true;x", undefined],
+    ["password: true x", undefined],
+    // Put together elsewhere.
+    ["password: 'a{{ b }}'", undefined],
+    ["password: read(x)", undefined],
+    ["password: '($x)'", undefined],
+    ["password: 'a( $x'", undefined],
+    ["password: 'a (b)'", of("password")],
+    ["password: 'a {b}'", of("password")],
+    [`password: "/run/x"`, undefined],
+    ["app --password hunter2", undefined],
+    ["mysql -phunter2", undefined],
+    // Comments.
+    ...["#", "//", ";", "*", "/*", "-- ", "REM "].flatMap((mark): [string, undefined][] => [
+      [`${mark}password=hunter2`, undefined],
+      [`a\n  ${mark} password=hunter2`, undefined],
+    ]),
+    ["--password=hunter2", of("--password")],
+    ["REMOTE_PASSWORD=hunter2", of("REMOTE_PASSWORD")],
+    ["password=hunter2 # as of old", of("password")],
+    ["# of old\npassword=hunter2", of("password")],
+  ],
+};
+
+describe("secrets in a text", () => {
+  for (const [what, tokens, others] of shapes) {
+    for (const token of tokens) {
+      it(`${what}: ${token}`, () => assert.equal(secretInText(token, "prose"), what));
+    }
+    for (const other of others) {
+      it(`not ${what}: ${other}`, () => assert.equal(secretInText(other, "prose"), undefined));
+    }
+  }
+  it("a token even in a comment", () =>
+    assert.equal(secretInText(`# glpat-${hex(20)}`, "shell"), "a GitLab token"));
+  for (const [syntax, rows] of Object.entries(texts)) {
+    for (const [text, found] of rows) {
+      it(`${syntax}: ${JSON.stringify(text)}`, () =>
+        assert.equal(secretInText(text, syntax as Syntax), found));
+    }
+  }
+});
