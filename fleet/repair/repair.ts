@@ -133,7 +133,7 @@ export async function repairData(
   await awaitDatabase(args, "a ready database", (pods) => pods.some((pod) => isReady(pod)));
   const options = { backup: journal.backup!, replace: domain };
   const result = await restore(cluster, options, progress, signal);
-  await finish(args, journal);
+  if (result.ok) await finish(args, journal);
   return result;
 }
 
