@@ -79,8 +79,8 @@ const IN_TEXT: [string, RegExp][] = [
 
 /** `--password=x`, `--token x`, `-u user:x`: flags of any command in a text. */
 const FLAG = /(?:^|\s)--?([A-Za-z][\w-]*)(?:=|\s+)("[^"]*"|'[^']*'|[^\s"';|&]+)/g;
-const CLIENT_PASSWORD = /(?:mysql|mariadb)[^|;&\n]*?\s-p([^\s"';|&]+)/g;
-const CURL_USER = /curl[^|;&\n]*?\s(?:-u|--user)[\s=]+["']?[^\s"':]+:([^\s"']+)/g;
+const CLIENT_PASSWORD = /\b(?:mysql|mariadb)[\w-]*(?:[ \t][^|;&\n]*?)?\s-p([^\s"';|&]+)/g;
+const CURL_USER = /\bcurl(?:[ \t][^|;&\n]*?)?\s(?:-u|--user)[\s=]+["']?[^\s"':]+:([^\s"']+)/g;
 
 export type Syntax = "shell" | "code" | "data" | "prose";
 

@@ -213,6 +213,7 @@ const texts: Record<Syntax, [string, string | undefined][]> = {
     ["mariadb-dump -u root -phunter2 x", CLIENT],
     ["mysql -p'hunter2'", undefined],
     ["mysql -p$P", undefined],
+    ["find /var/lib/mysql/data -print0", undefined],
     ["mysql; mkdir -parents", undefined],
     ["mysql | sort -parents", undefined],
     ["mysql\n cp -parents", undefined],
@@ -231,6 +232,7 @@ const texts: Record<Syntax, [string, string | undefined][]> = {
     ["curl; id -u a:hunter2", undefined],
     ["curl x-u a:hunter2", undefined],
     ["id -u a:hunter2", undefined],
+    ["ls /etc/curl.d -u a:hunter2", undefined],
   ],
   code: [
     ["$password = 'hunter2';", of("password")],
