@@ -10,7 +10,7 @@ import { assertNoneRuns, jobName, type JobResult, readCronJob, runJob } from "./
 import { restoreJob, type RestoreOptions } from "./restore-job";
 import type { Progress } from "./run";
 import { scaleWeb } from "./scale";
-import { awaitServing, awaitWebPods } from "./web-pods";
+import { awaitPods, awaitServing } from "./web-pods";
 
 /** How long a web pod may take to end its requests, in seconds. */
 const SHUTDOWN_SECONDS = 180;
@@ -28,6 +28,17 @@ export async function isServing({ apps }: Cluster): Promise<boolean> {
   return (items[0].status?.readyReplicas ?? 0) > 0;
 }
 
+/** Takes the web pod away and waits until it has ended its requests. */
+export async function takeWebAway(
+  cluster: Cluster,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  progress("the web pod goes");
+  await scaleWeb(cluster, 0);
+  await awaitPods(cluster, "web", "no web pod", SHUTDOWN_SECONDS, signal, (pods) => !pods.length);
+}
+
 /**
  * Restores. A restore that was cut short leaves the web pod away, as it would serve half a site;
  * the same command again ends it.
@@ -41,9 +52,7 @@ export async function restore(
   await assertNoneRuns(cluster, ["backup"]);
   const name = jobName("matomo", "restore");
   const job = restoreJob(await readCronJob(cluster, NAMES.backup), name, options);
-  progress("the web pod goes");
-  await scaleWeb(cluster, 0);
-  await awaitWebPods(cluster, "no web pod", SHUTDOWN_SECONDS, signal, (pods) => pods.length === 0);
+  await takeWebAway(cluster, progress, signal);
   const result = await runJob(cluster, job, progress, signal);
   const refused = result.log.some((line) => line.includes(REFUSED));
   if (!result.ok && !refused) {

@@ -1,4 +1,4 @@
-/** Waiting for the web pod, on the API server's word. */
+/** Waiting for the pods that serve, on the API server's word. */
 import type { V1Pod } from "@kubernetes/client-node";
 import { NAMESPACE, selectorLabels } from "../components/labels";
 import type { Cluster } from "./cluster";
@@ -11,17 +11,18 @@ export function isReady({ status }: V1Pod): boolean {
 }
 
 /**
- * Waits until the web pods are as the condition says.
+ * Waits until a component's pods are as the condition says.
  * @throws Failure after so many seconds; Interrupted
  */
-export async function awaitWebPods(
+export async function awaitPods(
   cluster: Cluster,
+  component: "web" | "mariadb",
   what: string,
   seconds: number,
   signal: AbortSignal,
   condition: (pods: V1Pod[]) => boolean,
 ): Promise<void> {
-  const labels = Object.entries(selectorLabels("web")).map(([key, value]) => `${key}=${value}`);
+  const labels = Object.entries(selectorLabels(component)).map(([key, value]) => `${key}=${value}`);
   const labelSelector = labels.join(",");
   await awaitObjects(
     cluster,
@@ -44,7 +45,7 @@ export function awaitServing(
   seconds: number,
   signal: AbortSignal,
 ): Promise<void> {
-  return awaitWebPods(cluster, "one ready web pod", seconds, signal, (pods) => {
+  return awaitPods(cluster, "web", "one ready web pod", seconds, signal, (pods) => {
     return pods.length === 1 && !pods[0].metadata!.deletionTimestamp && isReady(pods[0]);
   });
 }

@@ -4,6 +4,7 @@
  */
 import { Argument } from "commander";
 import { NAMES } from "../../components/labels";
+import type { ClusterSettings } from "../../components/settings";
 import { stackEngine } from "../adoption/engine";
 import { JournalFile } from "../adoption/journal";
 import { type Cluster, connect } from "../cluster";
@@ -68,10 +69,10 @@ async function repairVolume(
   options: Options,
 ): Promise<Result> {
   const { output } = fleet;
-  const { domain } = await readSettings(fleet, stack);
+  const { cluster: where, domain } = await readSettings(fleet, stack);
   assertOverwrite(what, options, domain);
   const { cluster, seen } = await runStack(fleet, stack, (progress) =>
-    look(fleet, stack, progress),
+    look(fleet, where, progress),
   );
   const own = seen.filter(({ facts }) => CLAIMS[what].includes(facts.claim));
   const findings = own.map(({ finding }) => finding);
@@ -124,13 +125,12 @@ interface Seen {
 /** What is known of the site's volumes, within seconds. */
 async function look(
   fleet: Fleet,
-  stack: Stack,
+  where: ClusterSettings,
   progress: Progress,
 ): Promise<{ cluster: Cluster; seen: Seen[] }> {
-  const settings = await readSettings(fleet, stack);
   progress("looks at the volumes");
   let facts: Facts[] = [];
-  const connected = connect(fleet, settings.cluster, async (cluster) => {
+  const connected = connect(fleet, where, async (cluster) => {
     // Of a stack that is not deployed nothing can be lost.
     await readCronJob(cluster, NAMES.backup);
     facts = await readFacts(cluster, Object.values(CLAIMS).flat());

@@ -66,12 +66,11 @@ export function judge(facts: Facts): Finding {
 /** The PersistentVolume is gone, and with it the only way from the claim to its data. */
 function withoutVolume({ claim, found, cloud }: Facts): Finding {
   const name = found!.volumeName!;
-  const evidence = [`claim ${claim} is ${found!.phase}: its PersistentVolume ${name} is gone`];
-  if (cloud === undefined || cloud === "missing") {
-    evidence.push(...cloudLine(name, cloud));
-    return { claim, verdict: "lost", evidence };
-  }
-  evidence.push(...cloudLine(name, cloud));
+  const evidence = [
+    `claim ${claim} is ${found!.phase}: its PersistentVolume ${name} is gone`,
+    ...cloudLine(name, cloud),
+  ];
+  if (cloud === undefined || cloud === "missing") return { claim, verdict: "lost", evidence };
   const advice = `its data is still there: make a PersistentVolume ${name} again that names ${cloud.id}`;
   return { claim, verdict: "unclear", evidence, advice };
 }

@@ -5,8 +5,7 @@
  * The `up` is the fleet's own, with its policy pack. Before anything is touched its preview has to be
  * one that replaces and deletes nothing; afterwards the only thing new to it is what was lost.
  */
-import type { V1Pod } from "@kubernetes/client-node";
-import { NAMES, NAMESPACE, selectorLabels } from "../../components/labels";
+import { NAMES, NAMESPACE } from "../../components/labels";
 import { ROLLOUT_SECONDS } from "../../components/pods";
 import type { Engine } from "../adoption/adopt";
 import type { JournalFile } from "../adoption/journal";
@@ -15,11 +14,11 @@ import { listBackups } from "../backups";
 import type { Cluster } from "../cluster";
 import { UsageError } from "../errors";
 import { type JobResult, runCronJob } from "../jobs";
-import { restore } from "../restore";
+import { restore, takeWebAway } from "../restore";
 import type { Progress } from "../run";
-import { scaleDatabase, scaleWeb } from "../scale";
+import { scaleDatabase } from "../scale";
 import { awaitObjects } from "../watch";
-import { awaitWebPods, isReady } from "../web-pods";
+import { awaitPods, isReady } from "../web-pods";
 import type { Finding } from "./judge";
 import { type LostClaim, release } from "./release";
 import { withoutGone } from "./state";
@@ -51,9 +50,6 @@ export interface RepairArgs {
   progress: Progress;
   signal: AbortSignal;
 }
-
-/** Longest end of a pod, in seconds. */
-const SHUTDOWN_SECONDS = 180;
 
 /**
  * The newest proven backup, which is all that a lost data volume can come back from.
@@ -118,19 +114,19 @@ export async function repairData(
   domain: string,
 ): Promise<JobResult> {
   const { cluster, progress, signal } = args;
-  progress("the web pod goes");
-  await scaleWeb(cluster, 0);
-  await awaitWebPods(cluster, "no web pod", SHUTDOWN_SECONDS, signal, (pods) => !pods.length);
+  await takeWebAway(cluster, progress, signal);
   const databaseIsLost = journal.lost.some(({ name }) => name === NAMES.databaseClaim);
   if (databaseIsLost) {
     progress("the database goes");
     await scaleDatabase(cluster, 0);
-    await awaitDatabase(args, "no pod of the database", (pods) => !pods.length);
+    const gone = "no pod of the database";
+    await awaitPods(cluster, "mariadb", gone, ROLLOUT_SECONDS, signal, (pods) => !pods.length);
   }
   await makeAnew(args, journal);
   progress("the database comes");
   await scaleDatabase(cluster, 1);
-  await awaitDatabase(args, "a ready database", (pods) => pods.some((pod) => isReady(pod)));
+  const ready = "a ready database";
+  await awaitPods(cluster, "mariadb", ready, ROLLOUT_SECONDS, signal, (pods) => pods.some(isReady));
   const options = { backup: journal.backup!, replace: domain };
   const result = await restore(cluster, options, progress, signal);
   if (result.ok) await finish(args, journal);
@@ -175,25 +171,6 @@ async function awaitBound({ cluster, signal }: RepairArgs, names: string[]): Pro
         claims.some(({ metadata, status }) => metadata!.name === name && status?.phase === "Bound"),
       ) || undefined,
     { what: `${names.join(" and ")} bound`, seconds: 120, signal },
-  );
-}
-
-async function awaitDatabase(
-  { cluster, signal }: RepairArgs,
-  what: string,
-  condition: (pods: V1Pod[]) => boolean,
-): Promise<void> {
-  const labels = Object.entries(selectorLabels("mariadb")).map(([key, value]) => `${key}=${value}`);
-  const labelSelector = labels.join(",");
-  await awaitObjects(
-    cluster,
-    {
-      path: `/api/v1/namespaces/${NAMESPACE}/pods`,
-      list: () => cluster.core.listNamespacedPod({ namespace: NAMESPACE, labelSelector }),
-      labelSelector,
-    },
-    (pods) => condition(pods) || undefined,
-    { what, seconds: ROLLOUT_SECONDS, signal },
   );
 }
 
