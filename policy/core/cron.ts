@@ -44,6 +44,19 @@ export function scheduleError(schedule: string): string | undefined {
   return undefined;
 }
 
+/** Whether the tz database has a time zone of this name, in upper and lower case as there. */
+export function isTimeZone(name: string): boolean {
+  try {
+    const { timeZone } = new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions();
+    const isOfOtherCase = timeZone !== name && timeZone.toLowerCase() === name.toLowerCase();
+    // Its aliases, which come back as another name, begin each part with a capital letter as well.
+    const isLikeOne = name.split("/").every((part) => /^[A-Z]/.test(part));
+    return isLikeOne && !isOfOtherCase;
+  } catch {
+    return false;
+  }
+}
+
 function itemError(item: string, field: Field): string | undefined {
   const [range, step, ...more] = item.split("/");
   if (more.length) return `two steps in "${item}"`;

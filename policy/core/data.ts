@@ -19,7 +19,7 @@ const sdk = sdkProxy as unknown as Record<string, string>;
 
 const sentinels = new Set(
   Object.keys(sdk)
-    .filter((name) => /^unknown\w+Value$/.test(name))
+    .filter((name) => name.endsWith("Value"))
     .map((name) => sdk[name]),
 );
 
@@ -42,11 +42,8 @@ export function readProperties(value: unknown): Data {
 }
 
 /** What stands behind the SDK's proxy: reading through it would throw at the first unknown. */
-function unwrap(value: object): object {
-  const proxied = value as Record<string, unknown>;
-  return proxied[sdk.isSpecialProxy] === true
-    ? (proxied[sdk.getSpecialProxyTarget] as object)
-    : value;
+export function unwrap(value: object): object {
+  return (value as Record<string, object | undefined>)[sdk.getSpecialProxyTarget] ?? value;
 }
 
 /** Ends one judgement: its outcome hangs on a part that is not known yet. */
@@ -54,11 +51,14 @@ export class NotKnown extends Error {
   constructor(
     readonly owner: string,
     readonly path: string,
-    readonly why: string,
+    readonly why = "not known yet",
   ) {
     super(`${owner}: ${path} is ${why}`);
   }
 }
+
+/** A part that stands elsewhere: `up` will not know it either. */
+export class OutOfSight extends NotKnown {}
 
 /** A place in an object's data. Reading an unknown part throws NotKnown; everything else is plain. */
 export class View {
@@ -82,22 +82,16 @@ export class View {
     if (this.data === UNKNOWN) {
       return new View(UNKNOWN, this.owner, this.path, this.partial);
     }
-    const inside = typeof this.data === "object" && this.data !== null;
-    const data = inside && Object.hasOwn(this.data as object, key) ? this.child(key) : null;
-    return new View(data, this.owner, path, this.partial);
-  }
-
-  private child(key: string | number): Data {
-    return (this.data as Record<string | number, Data>)[key];
+    return new View(part(this.data, key), this.owner, path, this.partial);
   }
 
   /** The value itself; containers may still hold unknown parts. */
   private value(): Exclude<Data, typeof UNKNOWN> {
     if (this.data === UNKNOWN) {
-      throw new NotKnown(this.owner, this.path, "not known yet");
+      throw new NotKnown(this.owner, this.path);
     }
     if (this.data === null && this.partial) {
-      throw new NotKnown(this.owner, this.path, "not part of the patch");
+      throw new OutOfSight(this.owner, this.path, "not part of the patch");
     }
     return this.data;
   }
@@ -113,7 +107,7 @@ export class View {
   /** Absent, or a container with nothing in it. */
   isEmpty(): boolean {
     const value = this.value();
-    return value === null || (typeof value === "object" && Object.keys(value).length === 0);
+    return value === null || (hasParts(value) && Object.keys(value).length === 0);
   }
 
   /** Numbers count as their decimal text: YAML and JSON programs mix the two. */
@@ -125,7 +119,7 @@ export class View {
   number(): number | undefined {
     const value = this.value();
     const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
-    return typeof number === "number" && Number.isFinite(number) ? number : undefined;
+    return Number.isFinite(number) ? (number as number) : undefined;
   }
 
   bool(): boolean | undefined {
@@ -144,37 +138,39 @@ export class View {
 
   entries(): [string, View][] {
     const value = this.value();
-    return value !== null && typeof value === "object" && !Array.isArray(value)
+    return hasParts(value) && !Array.isArray(value)
       ? Object.keys(value).map((key) => [key, this.at(key)])
       : [];
   }
 
-  /** Whether any part of this place, at any depth, is not known. */
+  /** Whether this place, or any part of it at any depth, is not known. */
   hasUnknown(): boolean {
-    return holdsUnknown(this.data);
+    return !this.isKnown || holds(this.data, (data) => data === UNKNOWN);
   }
 
   /** Whether a list of containers with images is here, at any depth: the sign of a pod template. */
   holdsContainers(): boolean {
-    return holdsContainers(this.data);
+    return holds(this.data, listsContainers);
   }
 }
 
-function holdsContainers(data: Data): boolean {
-  if (typeof data !== "object" || data === null) {
-    return false;
-  }
-  if (!Array.isArray(data) && Array.isArray(data.containers)) {
-    return data.containers.some((c) => typeof c === "object" && c !== null && "image" in c);
-  }
-  return Object.values(data).some(holdsContainers);
+function hasParts(data: Data): data is Data[] | { [key: string]: Data } {
+  return typeof data === "object" && data !== null;
 }
 
-function holdsUnknown(data: Data): boolean {
-  if (data === UNKNOWN) {
-    return true;
-  }
-  return typeof data === "object" && data !== null && Object.values(data).some(holdsUnknown);
+/** What stands under a key; null where there is no such part. */
+function part(data: Data, key: string | number): Data {
+  return hasParts(data) && Object.hasOwn(data, key) ? (data as Record<string, Data>)[key] : null;
+}
+
+/** Whether data, or a part of it at any depth, is what is looked for. */
+function holds(data: Data, isIt: (data: Data) => boolean): boolean {
+  return isIt(data) || (hasParts(data) && Object.values(data).some((one) => holds(one, isIt)));
+}
+
+function listsContainers(data: Data): boolean {
+  const containers = part(data, "containers");
+  return Array.isArray(containers) && containers.some((one) => part(one, "image") !== null);
 }
 
 /** `spec.selector["app.kubernetes.io/name"]`: readable, and exact where a key holds dots. */

@@ -1,32 +1,31 @@
 /**
- * What resource rules remember of objects seen before. A Deployment alone does not tell whether its
- * claim may be mounted by many; the claim, or the volume that it names, was registered earlier when
- * the Deployment takes its name from it.
+ * What resource rules remember of the objects that came before. A Deployment alone does not tell
+ * whether its claim may be mounted by many. The claim comes earlier when the Deployment takes its name
+ * from it, and in any order when the program states the name twice.
  */
-import { orElse } from "./logic";
+import { attempt, orElse } from "./logic";
 import { KubeObject } from "./objects";
 import { Memory } from "./rule";
 import { allowsMany } from "./volumes";
 
 export class ClaimMemory implements Memory {
-  private readonly shared = new Set<string>();
+  readonly postponed = new Set<string>();
+  private readonly shared = new Map<string, boolean>();
 
+  /** Modes that are not known yet count as ReadWriteOnce. */
   remember(claim: KubeObject): void {
-    if (!claim.is("PersistentVolumeClaim")) {
-      return;
-    }
-    const key = orElse(() => claim.key(), undefined);
-    if (key === undefined) {
-      return;
-    }
-    if (orElse(() => allowsMany(claim.view.at("spec", "accessModes")), false)) {
-      this.shared.add(key);
-    } else {
-      this.shared.delete(key);
+    if (claim.is("PersistentVolumeClaim")) {
+      const modes = claim.view.at("spec", "accessModes");
+      attempt(() =>
+        this.shared.set(
+          claim.key(),
+          orElse(() => allowsMany(modes), false),
+        ),
+      );
     }
   }
 
-  isSharedClaim(namespace: string, name: string): boolean {
-    return this.shared.has(`${namespace}/${name}`);
+  isSharedClaim(key: string): boolean | undefined {
+    return this.shared.get(key);
   }
 }

@@ -45,9 +45,6 @@ function filesOf(
   object: KubeObject,
   configMaps: Map<string, KubeObject>,
 ): MountedFile[] {
-  if (source.isAbsent()) {
-    return [];
-  }
   const map = configMaps.get(`${object.namespace()}/${source.at("name").text()}`);
   const items = new Map(
     source

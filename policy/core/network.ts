@@ -2,10 +2,13 @@
  * NetworkPolicies as Kubernetes reads them: which directions a policy is about, whom its rules let
  * in or out, and whether a rule is open to the world.
  */
-import { View } from "./data";
-import { anyOf } from "./logic";
+import { Range, Reach, rangeOf, reachOf, without } from "./addresses";
+import { NotKnown, View } from "./data";
+import { anyOf, attempt, everyOf, orElse } from "./logic";
 
 export type Direction = "ingress" | "egress";
+
+const TYPES = { ingress: "Ingress", egress: "Egress" };
 
 /**
  * Without policyTypes a policy is about ingress, and about egress only when it has egress rules: an
@@ -16,7 +19,7 @@ export function isAbout(policy: View, direction: Direction): boolean {
   if (types.isEmpty()) {
     return direction === "ingress" || !policy.at("spec", "egress").isEmpty();
   }
-  return anyOf(types.list().map((type) => () => type.text()?.toLowerCase() === direction));
+  return anyOf(types.list().map((type) => () => type.text() === TYPES[direction]));
 }
 
 /** A policy without a rule in either direction only denies. */
@@ -32,38 +35,92 @@ export function peers(rule: View, direction: Direction): View {
   return rule.at(direction === "ingress" ? "from" : "to");
 }
 
+/** Every peer; where a rule's list of them is not known, the list itself stands for what is in it. */
 export function peersOf(policy: View, direction: Direction): View[] {
-  return rulesOf(policy, direction).flatMap((rule) => peers(rule, direction).list());
+  return rulesOf(policy, direction).flatMap((rule) => {
+    const list = peers(rule, direction);
+    return orElse(() => list.list(), [list]);
+  });
 }
 
-/** Whether a rule lets any address in or out on any port. */
-export function isOpen(rule: View, direction: Direction): boolean {
-  return anyPort(rule.at("ports")) && anyAddress(peers(rule, direction));
+/** Whether a peer is in the given namespaces only, by the name label that Kubernetes itself sets. */
+export function inNamespaces(peer: View, namespaces: string[]): boolean {
+  const label = "kubernetes.io/metadata.name";
+  const selector = peer.at("namespaceSelector");
+  const isOne = (name: View) => namespaces.some((namespace) => namespace === name.text());
+  const among = (expression: View) =>
+    expression.at("key").text() === label &&
+    expression.at("operator").text() === "In" &&
+    !expression.at("values").isEmpty() &&
+    expression.at("values").list().every(isOne);
+  return anyOf([
+    () => isOne(selector.at("matchLabels", label)),
+    () => selector.at("matchExpressions").list().some(among),
+  ]);
 }
 
+/**
+ * What a rule is open to on any port: every address, or most of them. A block that leaves out the
+ * private ranges is the whole Internet still.
+ */
+export function openTo(rule: View, direction: Direction): string | undefined {
+  const list = peers(rule, direction);
+  const isOpen = everyOf([() => anyPort(rule.at("ports")), () => reachOfPeers(list) !== undefined]);
+  return isOpen ? `${reachOfPeers(list)} address` : undefined;
+}
+
+const PROTOCOLS = ["TCP", "UDP", "SCTP"];
+const LAST = 65535;
+
+/** Every port of a protocol, by one entry or by several: where one ends, another goes on. */
 function anyPort(ports: View): boolean {
-  return ports.isEmpty() || anyOf(ports.list().map((port) => () => isEveryPort(port)));
-}
-
-/** A port entry without a port is every port of its protocol, and so is a range over all of them. */
-function isEveryPort(entry: View): boolean {
-  const port = entry.at("port");
-  return (
-    port.isAbsent() || ((port.number() ?? 2) <= 1 && (entry.at("endPort").number() ?? 0) >= 65535)
-  );
-}
-
-/** No peers at all, or blocks that together leave no address out (0.0.0.0/0, or both its halves). */
-function anyAddress(list: View): boolean {
-  if (list.isEmpty()) {
+  if (ports.isEmpty()) {
     return true;
   }
-  const everything = list.list().map((peer) => () => coversAll(peer.at("ipBlock"), /^.*\/0$/));
-  const half = (cidr: RegExp) => () =>
-    anyOf(list.list().map((peer) => () => coversAll(peer.at("ipBlock"), cidr)));
-  return anyOf([...everything, () => half(/^0\.0\.0\.0\/1$/)() && half(/^128\.0\.0\.0\/1$/)()]);
+  const entries = ports.list();
+  const edges = entries.map((entry) => orElse(() => lastOf(entry) + 1, 1));
+  const firsts = [1, ...edges.filter((port) => port <= LAST)];
+  const isWhole = (protocol: string) =>
+    everyOf(
+      firsts.map((port) => () => anyOf(entries.map((entry) => () => holds(entry, protocol, port)))),
+    );
+  return anyOf(PROTOCOLS.map((protocol) => () => isWhole(protocol)));
 }
 
-function coversAll(block: View, cidr: RegExp): boolean {
-  return cidr.test(block.at("cidr").text() ?? "") && block.at("except").isEmpty();
+/** A port entry without a port is every port of its protocol; a named one counts as none. */
+function holds(entry: View, protocol: string, port: number): boolean {
+  const first = entry.at("port");
+  return everyOf([
+    () => (entry.at("protocol").text() ?? "TCP") === protocol,
+    () => first.isAbsent() || ((first.number() ?? LAST + 1) <= port && port <= lastOf(entry)),
+  ]);
+}
+
+function lastOf(entry: View): number {
+  return entry.at("endPort").number() ?? entry.at("port").number() ?? LAST;
+}
+
+/** No peers at all are any address. */
+function reachOfPeers(list: View): Reach | undefined {
+  if (list.isEmpty()) {
+    return "any";
+  }
+  const parts = list.list().map((peer) => attempt(() => rangesOf(peer)));
+  const reach = reachOf(parts.flatMap((part) => (part instanceof NotKnown ? [] : part)));
+  const unknown = parts.find((part) => part instanceof NotKnown);
+  if (!reach && unknown) {
+    throw unknown;
+  }
+  return reach;
+}
+
+/** The addresses of a peer that is a block of them. */
+function rangesOf(peer: View): Range[] {
+  const block = peer.at("ipBlock");
+  const range = rangeOf(block.at("cidr").text());
+  const holes = block
+    .at("except")
+    .list()
+    .flatMap((hole) => rangeOf(hole.text()) ?? []);
+  return range ? without(range, holes) : [];
 }

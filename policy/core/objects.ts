@@ -4,6 +4,7 @@
  * old API groups, CustomResource-typed objects and patches do not slip through.
  */
 import { Data, readProperties, View } from "./data";
+import { orElse } from "./logic";
 
 /** A resource in the form in which the SDK passes it to resource and to stack rules. */
 export interface RawResource {
@@ -16,8 +17,8 @@ export interface RawResource {
   propertyDependencies?: Record<string, { urn: string }[]>;
 }
 
-/** API groups under which a kind is, or was, served. A kind that is not listed has any group. */
-const GROUPS: Record<string, string[]> = {
+/** The built-in kinds that rules know, with the API groups under which each is, or was, served. */
+const GROUPS = {
   Deployment: ["apps", "extensions"],
   StatefulSet: ["apps"],
   DaemonSet: ["apps", "extensions"],
@@ -28,7 +29,6 @@ const GROUPS: Record<string, string[]> = {
   Pod: [""],
   Service: [""],
   ConfigMap: [""],
-  Secret: [""],
   Namespace: [""],
   ServiceAccount: [""],
   PersistentVolume: [""],
@@ -39,11 +39,17 @@ const GROUPS: Record<string, string[]> = {
   ScaledObject: ["keda.sh"],
   RoleBinding: ["rbac.authorization.k8s.io"],
   ClusterRoleBinding: ["rbac.authorization.k8s.io"],
-};
+  PodTemplate: [""],
+  ControllerRevision: ["apps"],
+  Release: ["helm.sh"],
+} satisfies Record<string, string[]>;
+
+export type Kind = keyof typeof GROUPS;
 
 export class KubeObject {
   readonly urn: string;
   readonly type: string;
+  readonly pulumiName: string;
   readonly kind: string;
   readonly group: string;
   readonly version: string;
@@ -51,38 +57,38 @@ export class KubeObject {
   readonly view: View;
   /** "Deployment matomo/web": the object in every message. */
   readonly words: string;
-  /** Another resource that a property's value comes from, by property. */
-  readonly comesFrom: Record<string, string[]>;
+  /** The URNs of the resources that values of its spec come from. */
+  readonly specFrom: string[];
   private readonly meta: View;
-  private readonly pulumiName: string;
   private readonly providerNamespace: View;
 
   constructor(raw: RawResource) {
     const data = readProperties(raw.props);
     const [apiVersion, kind] = apiVersionAndKind(raw.type, data);
-    const slash = apiVersion.indexOf("/");
+    const [version, group = ""] = apiVersion.split("/").reverse();
     this.urn = raw.urn;
     this.type = raw.type;
-    this.kind = kind;
-    this.group = slash < 0 ? "" : apiVersion.slice(0, slash);
-    this.version = apiVersion.slice(slash + 1);
-    this.isProtected = raw.opts?.protect === true;
-    this.words = inWords(raw, kind, data);
-    this.view = new View(data, this.words, "", raw.type.endsWith("Patch"));
-    this.meta = new View(data, this.words).at("metadata");
-    this.comesFrom = Object.fromEntries(
-      Object.entries(raw.propertyDependencies ?? {}).map(([k, on]) => [k, on.map((r) => r.urn)]),
-    );
-    const provider = readProperties(raw.provider?.props ?? {});
-    this.providerNamespace = new View(provider, this.words, "provider").at("namespace");
     this.pulumiName = raw.name;
+    this.kind = kind;
+    this.group = group;
+    this.version = version;
+    this.isProtected = raw.opts?.protect === true;
+    // Helm's own objects have no metadata: their name and namespace stand beside the chart.
+    const meta = (owner: string) =>
+      new View(data, owner).at(...(group === "helm.sh" ? [] : ["metadata"]));
+    this.words = inWords(kind, raw.name, meta(kind));
+    this.view = new View(data, this.words, "", raw.type.endsWith("Patch"));
+    this.meta = meta(this.words);
+    this.specFrom = (raw.propertyDependencies?.spec ?? []).map(({ urn }) => urn);
+    const provider = readProperties(raw.provider?.props);
+    this.providerNamespace = new View(provider, this.words, "provider").at("namespace");
   }
 
   /** Whether this is the built-in kind of that name, under any group that it was served from. */
-  is(...kinds: string[]): boolean {
+  is(...kinds: Kind[]): boolean {
     return (
       this.type.startsWith("kubernetes:") &&
-      kinds.some((kind) => kind === this.kind && (GROUPS[kind]?.includes(this.group) ?? true))
+      kinds.some((kind) => kind === this.kind && GROUPS[kind].includes(this.group))
     );
   }
 
@@ -103,17 +109,16 @@ export class KubeObject {
 }
 
 function apiVersionAndKind(type: string, data: Data): [string, string] {
-  const [, group = "", token = ""] = type.split(":");
+  const [token, group = ""] = type.split(":").reverse();
   const view = new View(data, type);
-  const given = (key: string) => (view.at(key).isKnown ? view.at(key).text() : undefined);
+  const given = (key: string) => orElse(() => view.at(key).text(), undefined);
   const apiVersion = given("apiVersion") ?? group.replace(/^core\//, "");
   return [apiVersion, given("kind") ?? token.replace(/Patch$/, "")];
 }
 
-function inWords(raw: RawResource, kind: string, data: Data): string {
-  const meta = new View(data, "").at("metadata");
-  const known = (key: string) => (meta.at(key).isKnown ? meta.at(key).text() : undefined);
-  const name = known("name") ?? raw.name;
+function inWords(kind: string, pulumiName: string, meta: View): string {
+  const known = (key: string) => orElse(() => meta.at(key).text(), undefined);
+  const name = known("name") ?? pulumiName;
   const namespace = known("namespace");
   return `${kind} ${namespace ? `${namespace}/` : ""}${name}`;
 }

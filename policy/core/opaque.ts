@@ -3,21 +3,21 @@
  * template but are not known here. They are named, and where their pods would decide a judgement
  * it stays open.
  */
-import { NotKnown } from "./data";
+import { OutOfSight } from "./data";
 import { orElse } from "./logic";
-import { KubeObject } from "./objects";
+import { Kind, KubeObject } from "./objects";
 import type { Stack } from "./stack";
 import { workloadOf } from "./workloads";
 
 /** Built-in kinds that hold a pod template without making pods. */
-const TEMPLATES_ONLY = ["PodTemplate", "ControllerRevision"];
+const TEMPLATES_ONLY: Kind[] = ["PodTemplate", "ControllerRevision"];
 
 /** Why an object's pods cannot be analysed, or undefined when it makes none or they can be. */
 export function opaqueReason(object: KubeObject): string | undefined {
   if (!object.type.startsWith("kubernetes:") || workloadOf(object)) {
     return undefined;
   }
-  if (object.type.startsWith("kubernetes:helm.sh/") && object.kind === "Release") {
+  if (object.is("Release")) {
     return "a Helm Release is one object to Pulumi, and what its chart makes cannot be seen (a Chart's can)";
   }
   if (object.is(...TEMPLATES_ONLY)) {
@@ -32,6 +32,6 @@ export function opaqueReason(object: KubeObject): string | undefined {
 export function opaqueIn(stack: Stack, namespace: string): void {
   const opaque = stack.opaque.find((o) => orElse(() => o.namespace() === namespace, true));
   if (opaque) {
-    throw new NotKnown(opaque.words, "what it makes", "not visible to this pack");
+    throw new OutOfSight(opaque.words, "what it makes", "not visible to this pack");
   }
 }

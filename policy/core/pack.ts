@@ -2,13 +2,22 @@
  * Runs rules: on raw resources as the engine passes them, and as policies of the SDK. Nothing here
  * starts a server; only index.ts does.
  */
-import type { Policies, ReportViolation } from "@pulumi/policy";
-import { z } from "zod";
+import type {
+  Policies,
+  ReportViolation,
+  ResourceValidation,
+  StackValidation,
+} from "@pulumi/policy";
+import * as z from "zod";
+import { unwrap } from "./data";
 import { KubeObject, RawResource } from "./objects";
 import { Finding, Memory, Report, ResourceRule, Rule, StackRule } from "./rule";
 import { ClaimMemory } from "./memory";
 import { Exemption, parseSettings } from "./settings";
 import { Stack } from "./stack";
+
+/** Whether a rule looks at each object as it comes. */
+export const isResourceRule = (rule: Rule): rule is ResourceRule => "check" in rule;
 
 /** Whether a rule looks at the whole stack. */
 export const isStackRule = (rule: Rule): rule is StackRule => "checkStack" in rule;
@@ -20,18 +29,18 @@ export function checkResource(
   config: unknown,
   memory: Memory,
 ): Finding[] {
-  return isStackRule(rule)
-    ? []
-    : run(rule, config, (report, settings) =>
+  return isResourceRule(rule)
+    ? run(rule, config, (report, settings) =>
         (rule as ResourceRule<unknown>).check(object, report.judge, settings, memory),
-      );
+      )
+    : [];
 }
 
 /** What a stack rule finds in a stack; a resource rule finds nothing here. */
-export function checkStack(rule: Rule, stack: Stack, config: unknown): Finding[] {
+export function checkStack(rule: Rule, stack: Stack, config: unknown, memory: Memory): Finding[] {
   return isStackRule(rule)
     ? run(rule, config, (report, settings) =>
-        (rule as StackRule<unknown>).checkStack(stack, report.judge, settings),
+        (rule as StackRule<unknown>).checkStack(stack, report.judge, settings, memory),
       )
     : [];
 }
@@ -41,10 +50,23 @@ function run(
   config: unknown,
   check: (report: Report, settings: unknown) => void,
 ): Finding[] {
-  const settings = parseSettings(rule.name, rule.settings as z.ZodType<unknown>, config);
-  const report = new Report(rule, (settings as { exemptions: Exemption[] }).exemptions);
+  const settings = settingsOf(rule, config);
+  const report = new Report(rule, settings.exemptions);
   check(report, settings);
   return report.finish();
+}
+
+const parsed = new WeakMap<Rule, { given: string; settings: { exemptions: Exemption[] } }>();
+
+/** A rule's settings, parsed again only when they changed: every resource asks for them. */
+function settingsOf(rule: Rule, config: unknown): { exemptions: Exemption[] } {
+  const given = JSON.stringify(config ?? {});
+  const known = parsed.get(rule);
+  if (known?.given === given) return known.settings;
+  const schema = rule.settings as z.ZodType<{ exemptions: Exemption[] }>;
+  const settings = parseSettings(rule.name, schema, config);
+  parsed.set(rule, { given, settings });
+  return settings;
 }
 
 /** Every finding of every rule, as the engine would collect them: resources first, then the stack. */
@@ -53,18 +75,22 @@ export function checkAll(
   resources: RawResource[],
   config: Record<string, unknown> = {},
 ): Finding[] {
-  const memory = new ClaimMemory();
-  const stack = new Stack(resources.map((raw) => new KubeObject(raw)));
-  stack.objects.forEach((object) => memory.remember(object));
-  return rules.flatMap((rule) => [
-    ...stack.objects.flatMap((o) => checkResource(rule, o, config[rule.name], memory)),
-    ...checkStack(rule, stack, config[rule.name]),
-  ]);
+  const objects = resources.map((raw) => new KubeObject(raw));
+  const stack = new Stack(objects);
+  return rules.flatMap((rule) => {
+    const memory = new ClaimMemory();
+    const found = objects.flatMap((object) => {
+      memory.remember(object);
+      return checkResource(rule, object, config[rule.name], memory);
+    });
+    return [...found, ...checkStack(rule, stack, config[rule.name], memory)];
+  });
 }
 
 /** The rules as the SDK wants them. */
 export function toPolicies(rules: Rule[]): Policies {
   const memory = new ClaimMemory();
+  const seen = new Seen();
   return rules.map((rule) => {
     const described = {
       name: rule.name,
@@ -77,23 +103,45 @@ export function toPolicies(rules: Rule[]): Policies {
       tags: rule.incidents.map((incident) => `incident-${incident}`),
       configSchema: { properties: jsonSchema(rule) },
     };
-    return isStackRule(rule)
-      ? {
-          ...described,
-          validateStack: (args, report) => {
-            const stack = new Stack(args.resources.map((raw) => new KubeObject(raw)));
-            tell(checkStack(rule, stack, args.getConfig()), report);
-          },
-        }
-      : {
-          ...described,
-          validateResource: (args, report) => {
-            const object = new KubeObject(args);
-            memory.remember(object);
-            tell(checkResource(rule, object, args.getConfig(), memory), report);
-          },
-        };
+    const validateResource: ResourceValidation = (args, report) => {
+      const object = seen.object(args);
+      memory.remember(object);
+      tell(checkResource(rule, object, args.getConfig(), memory), report);
+    };
+    const validateStack: StackValidation = (args, report) => {
+      tell(checkStack(rule, seen.stack(args.resources), args.getConfig(), memory), report);
+    };
+    return {
+      ...described,
+      ...(isResourceRule(rule) ? { validateResource } : {}),
+      ...(isStackRule(rule) ? { validateStack } : {}),
+    } as Policies[number];
   });
+}
+
+/** The engine's objects, each read once for all rules where the SDK hands out the same properties. */
+class Seen {
+  private readonly objects = new WeakMap<object, KubeObject>();
+  private last = new Stack([]);
+  private lastOf: KubeObject[] = [];
+
+  object(raw: RawResource): KubeObject {
+    const key = unwrap(raw.props);
+    const object = this.objects.get(key) ?? new KubeObject(raw);
+    this.objects.set(key, object);
+    return object;
+  }
+
+  stack(raw: RawResource[]): Stack {
+    const objects = raw.map((resource) => this.object(resource));
+    const same =
+      objects.length === this.lastOf.length && objects.every((o, i) => o === this.lastOf[i]);
+    if (!same) {
+      this.last = new Stack(objects);
+      this.lastOf = objects;
+    }
+    return this.last;
+  }
 }
 
 /** The properties of a rule's settings, as JSON schema. */

@@ -10,11 +10,14 @@ import { Workload } from "./workloads";
 
 const HOSTNAME = "kubernetes.io/hostname";
 
-/** The one node that a pod template names, by nodeName, nodeSelector or a required affinity. */
+/**
+ * The one node that a pod template names, by nodeName, nodeSelector or a required affinity; empty as
+ * much as absent where it names none.
+ */
 function node(workload: Workload): string | undefined {
   const { spec } = workload;
   return (
-    spec.at("nodeName").text() ?? spec.at("nodeSelector", HOSTNAME).text() ?? affinityNode(spec)
+    spec.at("nodeName").text() || spec.at("nodeSelector", HOSTNAME).text() || affinityNode(spec)
   );
 }
 
@@ -65,7 +68,7 @@ export function pinnedTogether(
   return anyOf([
     () => {
       const name = node(a);
-      return name !== undefined && name === node(b);
+      return Boolean(name) && name === node(b);
     },
     () => follows(a, b, sharing, stack),
     () => follows(b, a, sharing, stack),

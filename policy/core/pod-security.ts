@@ -3,7 +3,7 @@
  * makes them for a Kubernetes version. Each check is a question about one pod template.
  */
 import { View } from "./data";
-import { anyOf } from "./logic";
+import { anyOf, orElse } from "./logic";
 import { Container, Workload } from "./workloads";
 
 /** What a check found. */
@@ -59,12 +59,17 @@ const SAFE_VOLUMES = [
   "secret",
 ];
 
+/** Without any type the API server makes it an emptyDir. */
 export function volumeType(volume: View): Breach | undefined {
-  const allowed = anyOf(SAFE_VOLUMES.map((type) => () => !volume.at(type).isAbsent()));
-  const type = allowed ? "" : volume.entries().find(([key]) => key !== "name")?.[0];
-  return allowed
+  if (anyOf(SAFE_VOLUMES.map((type) => () => !volume.at(type).isAbsent()))) {
+    return undefined;
+  }
+  const isType = ([key, source]: [string, View]) =>
+    key !== "name" && orElse(() => !source.isAbsent(), true);
+  const type = volume.entries().find(isType)?.[0];
+  return type === undefined
     ? undefined
-    : forbid(volume, `volume type ${type ?? "unknown"}`, `Use one of ${SAFE_VOLUMES.join(", ")}.`);
+    : forbid(volume, `volume type ${type}`, `Use one of ${SAFE_VOLUMES.join(", ")}.`);
 }
 
 /** Sysctls that stay inside the pod, by the minor version that began to allow them. */

@@ -26,9 +26,9 @@ const SUFFIXES: Record<string, bigint> = {
 };
 
 /** The quantity in billionths (rounded up, as Kubernetes does), or undefined when it is not one. */
-export function parseQuantity(text: string): bigint | undefined {
+export function parseQuantity(text: string | undefined): bigint | undefined {
   const match = /^([+-]?)(\d+)?(?:\.(\d*))?(?:[eE]([+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i))?$/.exec(
-    text,
+    text ?? "",
   );
   if (!match) {
     return undefined;
@@ -37,16 +37,15 @@ export function parseQuantity(text: string): bigint | undefined {
   if (whole + fraction === "") {
     return undefined;
   }
-  const factor = exponent === undefined ? SUFFIXES[suffix] : NANO;
   const power = BigInt(exponent ?? 0) - BigInt(fraction.length);
-  const scaled = BigInt(whole + fraction) * factor * 10n ** (power > 0n ? power : 0n);
+  const scaled = BigInt(whole + fraction) * SUFFIXES[suffix] * 10n ** (power > 0n ? power : 0n);
   const divisor = 10n ** (power < 0n ? -power : 0n);
   const magnitude = (scaled + divisor - 1n) / divisor;
   return sign === "-" ? -magnitude : magnitude;
 }
 
 /** Whole bytes of a memory quantity. */
-export function parseBytes(text: string): bigint | undefined {
+export function parseBytes(text: string | undefined): bigint | undefined {
   const nano = parseQuantity(text);
   return nano === undefined ? undefined : nano / NANO;
 }

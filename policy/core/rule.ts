@@ -3,8 +3,8 @@
  * each ends in a fault, in nothing, or in NotKnown, which is collected and told once per object as
  * an advisory: a rule never passes in silence what only `pulumi up` can decide.
  */
-import { z } from "zod";
-import { NotKnown, View } from "./data";
+import * as z from "zod";
+import { NotKnown, OutOfSight, View } from "./data";
 import { exemptionFor, Exemption } from "./settings";
 import { KubeObject } from "./objects";
 import { Stack } from "./stack";
@@ -50,27 +50,44 @@ export interface ResourceRule<S = never> extends Described {
 /** A rule that needs several objects: it runs when all are known, in a preview or after an up. */
 export interface StackRule<S = never> extends Described {
   settings: z.ZodType<S>;
-  checkStack(stack: Stack, judge: Judge, settings: S): void;
+  checkStack(stack: Stack, judge: Judge, settings: S, memory: Memory): void;
 }
 
-export type Rule = ResourceRule | StackRule;
+/** A rule that one object decides, unless that came before another one which it needs. */
+export type EitherRule<S = never> = ResourceRule<S> & StackRule<S>;
+
+export type Rule = ResourceRule | StackRule | EitherRule;
 
 /** Asks one question about an object. May be nested: an inner question's unknown stays inside. */
 export type Judge = (object: KubeObject, question: () => Fault | undefined | void) => void;
 
-/** What resource rules remember of objects seen before: claims and volumes that many may mount. */
+/** What resource rules remember of the objects that came before. */
 export interface Memory {
-  isSharedClaim(namespace: string, name: string): boolean;
+  /** Whether many may mount a claim (namespace/name); undefined for one that did not come yet. */
+  isSharedClaim(key: string): boolean | undefined;
+  /** URNs of the objects that a rule left to the end, when every claim of the stack has come. */
+  readonly postponed: Set<string>;
 }
 
 /** Lets the compiler derive the settings' type from the schema. */
 export const resourceRule = <S>(rule: ResourceRule<S>): Rule => rule as unknown as Rule;
 export const stackRule = <S>(rule: StackRule<S>): Rule => rule as unknown as Rule;
+export const eitherRule = <S>(rule: EitherRule<S>): Rule => rule as unknown as Rule;
+
+/** What an advisory says of places that kept a rule from judging: its first words, and its last. */
+const OPEN = {
+  yet: ["not judged yet", "`pulumi up` will judge it once it is known"],
+  never: ["not judged", "an `up` will not tell either, so check it where it is made"],
+};
 
 /** Collects the findings of one run of a rule. */
 export class Report {
   readonly findings: Finding[] = [];
-  private readonly open = new Map<KubeObject, Set<string>>();
+  private readonly told = new Set<string>();
+  private readonly open: Record<keyof typeof OPEN, Map<KubeObject, Set<string>>> = {
+    yet: new Map(),
+    never: new Map(),
+  };
 
   constructor(
     private readonly rule: Rule,
@@ -87,8 +104,9 @@ export class Report {
       if (!(error instanceof NotKnown)) {
         throw error;
       }
-      const paths = this.open.get(object) ?? new Set();
-      this.open.set(object, paths);
+      const open = this.open[error instanceof OutOfSight ? "never" : "yet"];
+      const paths = open.get(object) ?? new Set();
+      open.set(object, paths);
       paths.add(
         `${error.owner === object.words ? "" : `${error.owner}: `}${error.path} ${error.why}`,
       );
@@ -99,10 +117,11 @@ export class Report {
     const path = typeof at === "string" ? at : at.path;
     const message = `${object.words}: ${path}: ${found}. ${fix}`;
     const exemption = exemptionFor(object, this.exemptions);
-    const repeated = this.findings.some((f) => f.urn === object.urn && f.message === message);
-    if (repeated) {
+    const finding = `${object.urn} ${message}`;
+    if (this.told.has(finding)) {
       return;
     }
+    this.told.add(finding);
     this.findings.push(
       exemption
         ? this.finding(object, "exempt", `${message} Exempt: ${exemption.reason}`)
@@ -116,19 +135,16 @@ export class Report {
 
   /** All findings, with one advisory for each object that could not be judged in full. */
   finish(): Finding[] {
-    for (const [object, paths] of this.open) {
-      const shown = [...paths].slice(0, 3).join("; ");
-      const more = paths.size > 3 ? ` and ${paths.size - 3} more` : "";
-      const when = "`pulumi up` will judge it once it is known";
-      this.findings.push(
-        this.finding(
-          object,
-          "unknown",
-          `${object.words}: not judged yet: ${shown}${more}; ${when}.`,
-        ),
-      );
+    for (const kind of ["yet", "never"] as const) {
+      const [first, last] = OPEN[kind];
+      for (const [object, paths] of this.open[kind]) {
+        const shown = [...paths].slice(0, 3).join("; ");
+        const more = paths.size > 3 ? ` and ${paths.size - 3} more` : "";
+        const message = `${object.words}: ${first}: ${shown}${more}; ${last}.`;
+        this.findings.push(this.finding(object, "unknown", message));
+      }
+      this.open[kind].clear();
     }
-    this.open.clear();
     return this.findings;
   }
 }

@@ -2,7 +2,8 @@
  * How many pods a workload runs: its replicas, or what its autoscaler may set. The eviction API and
  * the sharing of volumes count these, not the replicas that a program happens to state.
  */
-import { View } from "./data";
+import { NotKnown, View } from "./data";
+import { attempt } from "./logic";
 import { KubeObject } from "./objects";
 import { Stack } from "./stack";
 import { Workload } from "./workloads";
@@ -12,17 +13,27 @@ const SCALED = new Set(["Deployment", "StatefulSet", "ReplicaSet", "ReplicationC
 
 export const hasScale = (workload: Workload): boolean => SCALED.has(workload.kind);
 
+interface Autoscaler {
+  object: KubeObject;
+  keda: boolean;
+}
+
 export class Scales {
-  private readonly autoscalers: { target: () => string; object: KubeObject; keda: boolean }[];
+  /** By what they scale: namespace/kind/name. */
+  private readonly autoscalers = new Map<string, Autoscaler>();
+  private readonly open: NotKnown[] = [];
 
   constructor(stack: Stack) {
-    this.autoscalers = ["HorizontalPodAutoscaler", "ScaledObject"].flatMap((kind) =>
-      stack.all(kind).map((object) => ({
-        object,
-        keda: kind === "ScaledObject",
-        target: () => targetOf(object),
-      })),
-    );
+    for (const kind of ["HorizontalPodAutoscaler", "ScaledObject"] as const) {
+      for (const object of stack.all(kind)) {
+        const target = attempt(() => targetOf(object));
+        if (target instanceof NotKnown) {
+          this.open.push(target);
+        } else if (!this.autoscalers.has(target)) {
+          this.autoscalers.set(target, { object, keda: kind === "ScaledObject" });
+        }
+      }
+    }
   }
 
   /** The smallest number of pods that it is scaled to while it is in use. */
@@ -47,13 +58,27 @@ export class Scales {
       : (scaler.object.view.at("spec", "maxReplicas").number() ?? 1);
   }
 
-  private autoscaler(workload: Workload) {
-    if (this.autoscalers.length === 0) {
+  private autoscaler(workload: Workload): Autoscaler | undefined {
+    const { object, kind } = workload;
+    if (this.autoscalers.size + this.open.length === 0) {
       return undefined;
     }
-    const target = `${workload.object.namespace()}/${workload.kind}/${workload.object.name()}`;
-    return this.autoscalers.find((scaler) => scaler.target() === target);
+    const own = this.autoscalers.get(`${object.namespace()}/${kind}/${object.name()}`);
+    if (!own && this.open.length > 0) {
+      throw this.open[0];
+    }
+    return own && isAtWork(own, workload) ? own : undefined;
   }
+}
+
+/** A HorizontalPodAutoscaler leaves alone what somebody has scaled to nothing; KEDA wakes it. */
+function isAtWork({ object, keda }: Autoscaler, workload: Workload): boolean {
+  return keda || replicas(workload) > 0 || object.view.at("spec", "minReplicas").number() === 0;
+}
+
+/** Whether it ever has a pod: what is scaled to nothing mounts nothing, and nothing is there to evict. */
+export function hasPods(workload: Workload, scales: Scales): boolean {
+  return !hasScale(workload) || scales.largest(workload) > 0;
 }
 
 function targetOf(object: KubeObject): string {
@@ -72,8 +97,6 @@ function replicas(workload: Workload): number {
 export function runsSeveral(workload: Workload, scales: Scales): string | undefined {
   const spec = workload.object.view.at("spec");
   switch (workload.kind) {
-    case "Pod":
-      return undefined;
     case "DaemonSet":
       return "a DaemonSet runs one pod on every node";
     case "Job":

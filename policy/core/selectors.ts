@@ -6,79 +6,68 @@
 import { View } from "./data";
 import { anyOf, attempt, everyOf, orElse } from "./logic";
 
-/** One requirement: a test on a pod's labels. */
-type Test = (labels: View) => boolean;
-
 export class Selector {
+  /** Keys with the values of which a pod must carry one, as far as they are known. */
+  readonly wanted = new Map<string, (string | undefined)[]>();
+
   private constructor(
-    private readonly tests: Test[],
-    /** Keys with the values of which a pod must carry one, as far as they are known. */
-    readonly wanted: Map<string, string[]>,
-  ) {}
+    private readonly pairs: View,
+    private readonly expressions: View,
+  ) {
+    for (const [key, value] of orElse(() => pairs.entries(), [])) {
+      this.want(
+        () => key,
+        () => [value],
+      );
+    }
+    for (const expression of orElse(() => expressions.list(), [])) {
+      this.want(
+        () => inKey(expression),
+        () => expression.at("values").list(),
+      );
+    }
+  }
 
   /** A metav1.LabelSelector: matchLabels and matchExpressions. */
   static of(view: View): Selector {
-    const tests: Test[] = [];
-    const wanted = new Map<string, string[]>();
-    addPairs(view.at("matchLabels"), tests, wanted);
-    addExpressions(view.at("matchExpressions"), tests, wanted);
-    return new Selector(tests, wanted);
+    return new Selector(view.at("matchLabels"), view.at("matchExpressions"));
   }
 
   /** A plain map, as in a Service: every pair must be on the pod. */
   static ofMap(view: View): Selector {
-    const tests: Test[] = [];
-    const wanted = new Map<string, string[]>();
-    addPairs(view, tests, wanted);
-    return new Selector(tests, wanted);
+    return new Selector(view, new View(null, view.owner));
+  }
+
+  /** Notes what one requirement wants, unless a part of it is not known yet. */
+  private want(keyOf: () => string | undefined, valuesOf: () => View[]): void {
+    attempt(() => {
+      const key = keyOf();
+      if (key !== undefined) {
+        this.wanted.set(
+          key,
+          valuesOf().map((value) => value.text()),
+        );
+      }
+    });
   }
 
   matches(labels: View): boolean {
-    return everyOf(this.tests.map((test) => () => test(labels)));
-  }
-}
-
-function addPairs(view: View, tests: Test[], wanted: Map<string, string[]>): void {
-  const pairs = attempt(() => view.entries());
-  if (pairs instanceof Error) {
-    tests.push(() => {
-      throw pairs;
-    });
-    return;
-  }
-  for (const [key, value] of pairs) {
-    tests.push((labels) => labels.at(key).text() === value.text());
-    const known = orElse(() => value.text(), undefined);
-    if (known !== undefined) {
-      wanted.set(key, [known]);
-    }
-  }
-}
-
-function addExpressions(view: View, tests: Test[], wanted: Map<string, string[]>): void {
-  const expressions = attempt(() => view.list());
-  if (expressions instanceof Error) {
-    tests.push(() => {
-      throw expressions;
-    });
-    return;
-  }
-  for (const expression of expressions) {
-    tests.push((labels) => meets(expression, labels));
-    const key = orElse(() => inKey(expression), undefined);
-    const values = orElse(() => textsOf(expression.at("values")), undefined);
-    if (key !== undefined && values) {
-      wanted.set(key, values);
-    }
+    return everyOf([
+      () =>
+        everyOf(
+          this.pairs.entries().map(
+            ([key, value]) =>
+              () =>
+                labels.at(key).text() === value.text(),
+          ),
+        ),
+      () => everyOf(this.expressions.list().map((expression) => () => meets(expression, labels))),
+    ]);
   }
 }
 
 function inKey(expression: View): string | undefined {
   return expression.at("operator").text() === "In" ? expression.at("key").text() : undefined;
-}
-
-function textsOf(view: View): string[] {
-  return view.list().map((value) => value.text() ?? "");
 }
 
 function meets(expression: View, labels: View): boolean {

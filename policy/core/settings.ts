@@ -2,17 +2,15 @@
  * Settings of rules, by Pulumi's own policy config: one zod schema a rule gives the JSON schema that
  * the engine checks, the defaults (which the SDK does not fill in) and the errors.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { orElse } from "./logic";
 import { KubeObject } from "./objects";
 
-const exemption = z
-  .strictObject({
-    namespace: z.string().min(1).default("*").describe("namespace, `*` for any"),
-    name: z.string().min(1).describe("name of the object, a `*` at its end stands for any rest"),
-    reason: z.string().min(10).describe("why, printed with every finding that it covers"),
-  })
-  .describe("objects that may break this rule, each with a reason");
+const exemption = z.strictObject({
+  namespace: z.string().min(1).default("*").describe("its namespace; `*` is any"),
+  name: z.string().min(1).describe("its name; a `*` at the end stands for any rest"),
+  reason: z.string().min(10).describe("why, printed with every finding that it covers"),
+});
 
 export type Exemption = z.infer<typeof exemption>;
 
@@ -23,27 +21,31 @@ export function settings<T extends z.ZodRawShape>(shape: T) {
     exemptions: z
       .array(exemption)
       .default([])
-      .describe("objects that may break this rule: {namespace, name, reason}"),
+      .describe("objects that may break this rule, each with a reason"),
   });
 }
 
-/** The exemption that covers an object. One whose name is not known yet is covered by none. */
+/** The exemption that covers an object. A name that is not known yet is covered by `*` alone. */
 export function exemptionFor(object: KubeObject, exemptions: Exemption[]): Exemption | undefined {
-  if (exemptions.length === 0) {
-    return undefined;
-  }
-  const namespace = orElse(() => object.namespace(), "");
-  const name = orElse(() => object.name(), "");
-  return exemptions.find((e) => covers(e.namespace, namespace) && covers(e.name, name));
+  return exemptions.find((e) =>
+    orElse(
+      () => covers(e.namespace, () => object.namespace()) && covers(e.name, () => object.name()),
+      false,
+    ),
+  );
 }
 
-function covers(pattern: string, text: string): boolean {
-  return pattern.endsWith("*") ? text.startsWith(pattern.slice(0, -1)) : pattern === text;
+function covers(pattern: string, name: () => string): boolean {
+  if (pattern === "*") {
+    return true;
+  }
+  return pattern.endsWith("*") ? name().startsWith(pattern.slice(0, -1)) : name() === pattern;
 }
 
 /** The settings with defaults filled in; an error names the rule, the key, and what is allowed. */
 export function parseSettings<S>(rule: string, schema: z.ZodType<S>, given: unknown): S {
-  const parsed = schema.safeParse(given ?? {});
+  // Compiling a parser takes longer than the one object that it would read.
+  const parsed = schema.safeParse(given ?? {}, { jitless: true });
   if (parsed.success) {
     return parsed.data;
   }

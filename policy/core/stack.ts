@@ -3,8 +3,8 @@
  * over all of them stays linear: workloads by namespace and label, claims, volumes, autoscalers.
  */
 import { NotKnown } from "./data";
-import { attempt } from "./logic";
-import { KubeObject } from "./objects";
+import { attempt, everyOf, orElse } from "./logic";
+import { Kind, KubeObject } from "./objects";
 import { opaqueReason } from "./opaque";
 import { Selector } from "./selectors";
 import { Workload, workloadOf } from "./workloads";
@@ -28,7 +28,7 @@ export class Stack {
   private readonly uncertain: Workload[] = [];
 
   constructor(objects: KubeObject[]) {
-    this.objects = [...objects].sort((a, b) => (a.urn < b.urn ? -1 : a.urn > b.urn ? 1 : 0));
+    this.objects = [...objects].sort((a, b) => (a.urn < b.urn ? -1 : 1));
     for (const object of this.objects) {
       this.byUrn.set(object.urn, object);
       push(this.byKind, object.kind, object);
@@ -40,7 +40,7 @@ export class Stack {
 
   private index(workload: Workload): void {
     const namespace = attempt(() => workload.object.namespace());
-    if (namespace instanceof NotKnown || workload.labels.hasUnknown() || !workload.labels.isKnown) {
+    if (namespace instanceof NotKnown || workload.labels.hasUnknown()) {
       this.uncertain.push(workload);
       return;
     }
@@ -51,8 +51,17 @@ export class Stack {
   }
 
   /** Objects of a built-in kind. */
-  all(kind: string): KubeObject[] {
+  all(kind: Kind): KubeObject[] {
     return (this.byKind.get(kind) ?? []).filter((object) => object.is(kind));
+  }
+
+  /** Those of a kind by `namespace/name`, as far as both are known. */
+  named(kind: Kind): Map<string, KubeObject> {
+    const named = new Map<string, KubeObject>();
+    for (const object of this.all(kind)) {
+      attempt(() => named.set(object.key(), object));
+    }
+    return named;
   }
 
   withUrn(urn: string): KubeObject | undefined {
@@ -61,15 +70,19 @@ export class Stack {
 
   /** Whether this stack makes any pods of its own in a namespace. */
   hasWorkloadsIn(namespace: string): boolean {
-    return this.byNamespace.has(namespace) || this.uncertain.length > 0;
+    const mayBe = ({ object }: Workload) => orElse(() => object.namespace() === namespace, true);
+    return this.byNamespace.has(namespace) || this.uncertain.some(mayBe);
   }
 
   /** The workloads whose pods a selector picks in a namespace. */
   selected(selector: Selector, namespace: string): Selected {
     const result: Selected = { sure: [], open: [] };
     for (const workload of this.candidates(selector, namespace)) {
-      const outcome = attempt(
-        () => workload.object.namespace() === namespace && selector.matches(workload.labels),
+      const outcome = attempt(() =>
+        everyOf([
+          () => workload.object.namespace() === namespace,
+          () => selector.matches(workload.labels),
+        ]),
       );
       if (outcome instanceof NotKnown) {
         result.open.push({ workload, unknown: outcome });
@@ -80,6 +93,7 @@ export class Stack {
     return result;
   }
 
+  /** Those with the rarest of the labels that it wants: asking every pod would take the square. */
   private candidates(selector: Selector, namespace: string): Iterable<Workload> {
     let smallest = this.byNamespace.get(namespace) ?? [];
     for (const [key, values] of selector.wanted) {

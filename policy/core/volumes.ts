@@ -1,23 +1,28 @@
 /**
  * Which claims are one volume, and how many pods may mount it. Claims are one volume when they name
- * one PersistentVolume, PersistentVolumes when they name one volume handle or take it from one
- * DigitalOcean Volume.
+ * one PersistentVolume, PersistentVolumes when they name one volume handle, or will take it from one
+ * Volume of a cloud.
  */
+import { claimTemplates, firstClaim } from "./claim-templates";
 import { NotKnown, View } from "./data";
 import { attempt, orElse } from "./logic";
 import { KubeObject } from "./objects";
 import { Stack } from "./stack";
 
+const MANY = new Set<string | undefined>(["ReadWriteMany", "ReadOnlyMany"]);
+
 /** One ReadWriteMany or ReadOnlyMany among the modes is enough; no modes at all count as RWO. */
 export function allowsMany(modes: View): boolean {
-  return modes.list().some((mode) => /^(ReadWriteMany|ReadOnlyMany)$/.test(mode.text() ?? ""));
+  return modes.list().some((mode) => MANY.has(mode.text()));
 }
 
 export class Volumes {
   private readonly claims = new Map<string, KubeObject>();
-  private readonly volumes = new Map<string, KubeObject>();
+  private readonly volumes = new Map<string | undefined, KubeObject>();
   private readonly volumeOfClaim = new Map<string, string>();
   private readonly parents = new Map<string, string>();
+  /** Claims, as namespace/name, that name a volume or that a volume names. */
+  readonly named = new Set<string>();
   /** Claims and volumes whose identity is open. */
   readonly open: { object: KubeObject; unknown: NotKnown }[] = [];
 
@@ -31,8 +36,13 @@ export class Volumes {
     for (const claim of stack.all("PersistentVolumeClaim")) {
       this.tryLink(claim, () => {
         this.claims.set(claim.key(), claim);
-        this.linkClaim(claim);
+        this.linkClaim(claim, claim.view.at("spec"), () => claim.key());
       });
+    }
+    for (const set of stack.all("StatefulSet")) {
+      for (const template of orElse(() => claimTemplates(set), [])) {
+        this.tryLink(set, () => this.linkClaim(set, template.spec, () => firstClaim(template)));
+      }
     }
   }
 
@@ -43,50 +53,47 @@ export class Volumes {
     }
   }
 
-  private linkClaim(claim: KubeObject): void {
-    const name = attempt(() => claim.view.at("spec", "volumeName").text());
-    const source = this.sources(claim, "PersistentVolume");
-    if (name instanceof NotKnown && source.length !== 1) {
-      throw name;
+  /** @param key namespace/name of the claim that has this spec */
+  private linkClaim(object: KubeObject, spec: View, key: () => string): void {
+    const name = attempt(() => spec.at("volumeName").text());
+    if (!name) {
+      return;
     }
-    const volume = name instanceof NotKnown ? source[0].name() : name;
-    if (volume) {
-      this.bind(claim.key(), volume);
-    }
+    const claim = key();
+    this.named.add(claim);
+    const volume =
+      name instanceof NotKnown ? this.origin(object, "PersistentVolume", name).name() : name;
+    this.bind(claim, volume);
   }
 
   private linkVolume(volume: KubeObject): void {
-    const key = `volume:${volume.name()}`;
-    const made = this.sources(volume, "Volume").filter((s) => s.type.startsWith("digitalocean:"));
-    if (made.length === 1) {
-      this.join(key, `made:${made[0].urn}`);
-    }
     const ref = volume.view.at("spec", "claimRef");
     if (!ref.isAbsent()) {
-      this.bind(
-        `${ref.at("namespace").text() ?? "default"}/${ref.at("name").text()}`,
-        volume.name(),
-      );
+      this.bind(`${ref.at("namespace").text()}/${ref.at("name").text()}`, volume.name());
     }
     const csi = volume.view.at("spec", "csi");
     const handle = attempt(() => csi.at("volumeHandle").text());
-    if (handle instanceof NotKnown && made.length !== 1) {
-      throw handle;
-    }
-    if (handle && !(handle instanceof NotKnown)) {
+    const key = `volume:${volume.name()}`;
+    if (handle instanceof NotKnown) {
+      this.join(key, `made:${this.origin(volume, "Volume", handle).urn}`);
+    } else if (handle) {
       this.join(key, `handle:${csi.at("driver").text()}|${handle}`);
     }
   }
 
-  /** The stack's objects of a kind that an object's spec takes a value from. */
-  private sources(object: KubeObject, kind: string): KubeObject[] {
-    return (object.comesFrom.spec ?? [])
+  /** The one object of a kind that a value of the spec, not known yet, will come from. */
+  private origin(object: KubeObject, kind: string, unknown: NotKnown): KubeObject {
+    const [source, ...others] = object.specFrom
       .map((urn) => this.stack.withUrn(urn))
-      .filter((source) => source?.kind === kind || source?.type.endsWith(`:${kind}`))
-      .map((source) => source!);
+      .filter((from) => from?.kind === kind);
+    if (!source || others.length > 0) {
+      throw unknown;
+    }
+    return source;
   }
 
   private bind(claim: string, volume: string): void {
+    this.named.add(claim);
     this.volumeOfClaim.set(claim, volume);
     this.join(`claim:${claim}`, `volume:${volume}`);
   }
@@ -114,7 +121,7 @@ export class Volumes {
   }
 
   volume(claim: string): KubeObject | undefined {
-    return this.volumes.get(this.volumeOfClaim.get(claim) ?? "");
+    return this.volumes.get(this.volumeOfClaim.get(claim));
   }
 
   /**

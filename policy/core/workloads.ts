@@ -3,11 +3,12 @@
  * pods mount.
  */
 import { View } from "./data";
-import { KubeObject } from "./objects";
+import { orElse } from "./logic";
+import { Kind, KubeObject } from "./objects";
 import type { Fault, Judge } from "./rule";
 
 /** Where each kind keeps its pod template; a bare Pod is its own. */
-const TEMPLATES: Record<string, string[]> = {
+const TEMPLATES = {
   Deployment: ["spec", "template"],
   StatefulSet: ["spec", "template"],
   DaemonSet: ["spec", "template"],
@@ -16,9 +17,9 @@ const TEMPLATES: Record<string, string[]> = {
   Job: ["spec", "template"],
   CronJob: ["spec", "jobTemplate", "spec", "template"],
   Pod: [],
-};
+} satisfies Partial<Record<Kind, string[]>>;
 
-export const WORKLOAD_KINDS = Object.keys(TEMPLATES);
+const WORKLOAD_KINDS = Object.keys(TEMPLATES) as Kind[];
 
 /** init: runs before the pod is ready; main; sidecar: an init container that keeps running. */
 export type Slot = "init" | "main" | "sidecar" | "ephemeral";
@@ -30,7 +31,7 @@ export class Workload {
   readonly annotations: View;
 
   constructor(readonly object: KubeObject) {
-    const template = object.view.at(...TEMPLATES[object.kind]);
+    const template = object.view.at(...TEMPLATES[object.kind as keyof typeof TEMPLATES]);
     this.spec = template.at("spec");
     this.metadata = template.at("metadata");
     this.labels = this.metadata.at("labels");
@@ -103,12 +104,15 @@ export function workloadOf(object: KubeObject): Workload | undefined {
   return object.is(...WORKLOAD_KINDS) ? new Workload(object) : undefined;
 }
 
-/** The `claimName` of every claim in the pods' volumes; claim templates are not among them. */
+/**
+ * The `claimName` of every claim in the pods' volumes, and of every volume that may turn out to be one;
+ * claim templates are not among them.
+ */
 export function claimNames(workload: Workload): View[] {
   return workload.spec
     .at("volumes")
     .list()
     .map((volume) => volume.at("persistentVolumeClaim"))
-    .filter((claim) => !claim.isAbsent())
+    .filter((claim) => orElse(() => !claim.isAbsent(), true))
     .map((claim) => claim.at("claimName"));
 }

@@ -2,9 +2,10 @@
  * Every container states what it needs and what it may take at most.
  *
  * A pod without limits takes the node's memory with it, one without requests is packed onto a full
- * node. Limits count as requests where none are stated, as on the server. Jobs only get an advisory.
+ * node; PHP's own limit means nothing without the container's (incident 15). Limits count as requests
+ * where none are stated, as on the server. Jobs only get an advisory.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { View } from "../core/data";
 import { parseQuantity } from "../core/quantity";
 import { Fault, resourceRule } from "../core/rule";
@@ -58,11 +59,10 @@ function undeclared(
   resource: string,
 ): Fault | undefined {
   const at = container.at("resources", side, resource);
-  const sources = [at, workload.spec.at("resources", side, resource)];
-  if (side === "requests") {
-    sources.push(container.at("resources", "limits", resource));
-    sources.push(workload.spec.at("resources", "limits", resource));
-  }
+  // A limit counts as the request, and the whole pod's as the container's.
+  const sources = [side, "limits"].flatMap((one) =>
+    [container, workload.spec].map((view) => view.at("resources", one, resource)),
+  );
   for (const source of sources) {
     const value = source.text();
     if (value !== undefined) {
@@ -76,9 +76,11 @@ function undeclared(
 
 /** The API server refuses it, but only when the pod is made. */
 function contradiction(resources: View, resource: string, workload: Workload): Fault | undefined {
-  const request = parseQuantity(resources.at("requests", resource).text() ?? "");
-  const limit = parseQuantity(resources.at("limits", resource).text() ?? "");
-  return request !== undefined && limit !== undefined && request > limit
+  const [request, limit] = ["requests", "limits"].map((side) =>
+    parseQuantity(resources.at(side, resource).text()),
+  );
+  // One that is not stated is neither more nor less.
+  return request! > limit!
     ? fault(resources.at("requests", resource), "it is more than the limit", workload)
     : undefined;
 }

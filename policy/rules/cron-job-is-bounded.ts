@@ -5,11 +5,11 @@
  * etcd (incident 6). Defaults count as if they were stated: concurrencyPolicy Allow, histories of 3
  * and 1, backoffLimit 6.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { View } from "../core/data";
 import { KubeObject } from "../core/objects";
 import { Fault, resourceRule } from "../core/rule";
-import { scheduleError } from "../core/cron";
+import { isTimeZone, scheduleError } from "../core/cron";
 import { objectNames, settings } from "../core/settings";
 
 const ownSettings = settings({
@@ -48,6 +48,7 @@ export default resourceRule({
       () => backoff(job, settings),
       () => startingDeadline(spec),
       () => schedule(spec.at("schedule")),
+      () => timeZone(spec.at("timeZone")),
     ]) {
       judge(object, question);
     }
@@ -102,7 +103,7 @@ function backoff(job: View, { maxBackoffLimit }: Settings): Fault | undefined {
 function startingDeadline(spec: View): Fault | undefined {
   const at = spec.at("startingDeadlineSeconds");
   const seconds = at.number();
-  if (seconds !== undefined && seconds < 10) {
+  if ((seconds ?? 10) < 10) {
     return {
       at,
       found: `${seconds} s is shorter than the controller's own interval, so runs may never start`,
@@ -127,4 +128,14 @@ function schedule(at: View): Fault | undefined {
         fix: "Kubernetes takes five fields (minute hour day month weekday 0-6) with names, lists, ranges and steps, or a word such as @daily; the time zone goes into spec.timeZone.",
       }
     : undefined;
+}
+
+function timeZone(at: View): Fault | undefined {
+  return at.isAbsent() || isTimeZone(at.text() ?? "")
+    ? undefined
+    : {
+        at,
+        found: `"${at.text() ?? ""}" is no time zone`,
+        fix: "Kubernetes takes a name of the tz database, written as there, such as Europe/Berlin.",
+      };
 }

@@ -1,12 +1,12 @@
 /**
  * What holds data, and the passwords that open it, is not deleted by a slip.
  *
- * `pulumi destroy`, a renamed resource or a removed line would delete claims and volumes, and
- * passwords made anew lock the site out of its database (incident 12). Protection is an option of
- * the resource; `retainOnDelete` is not shown to policies, so a volume counts as kept by its reclaim
- * policy, and what is kept in another way is named in `retained`.
+ * `pulumi destroy`, a renamed resource or a removed line would delete claims and volumes, after which a
+ * pod waits for ever (incident 7), and passwords made anew lock the site out of its database
+ * (incident 12). Protection is an option of the resource; `retainOnDelete` is not shown to policies, so
+ * a volume counts as kept by its reclaim policy, and what is kept in another way is named in `retained`.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { KubeObject } from "../core/objects";
 import { Fault, stackRule } from "../core/rule";
 import { settings } from "../core/settings";
@@ -55,12 +55,11 @@ export default stackRule({
 });
 
 function unprotected(object: KubeObject, { retained }: Settings): Fault | undefined {
-  const name = object.urn.split("::").at(-1) ?? "";
   const isKept = () =>
     object.is("PersistentVolume") &&
     // A volume without a policy of its own is a static one, which is retained.
     (object.view.at("spec", "persistentVolumeReclaimPolicy").text() ?? "Retain") === "Retain";
-  return object.isProtected || retained.includes(name) || isKept()
+  return object.isProtected || retained.includes(object.pulumiName) || isKept()
     ? undefined
     : {
         at: "protect",

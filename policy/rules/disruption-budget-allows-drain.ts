@@ -3,14 +3,16 @@
  *
  * The old budget asked for one available pod of a Deployment with one replica: every drain waited
  * for ever (incident 14). Counted are the replicas that an autoscaler may go down to; two budgets on
- * one pod always block (the API answers 500); a Job's or DaemonSet's pods have no scale, and one of
- * them makes a relative budget fail for all.
+ * one pod always block (the API answers 500); what is scaled from nothing counts while it runs; a Job's
+ * or DaemonSet's pods have no scale, and one of them makes a relative budget fail for all.
  */
-import { z } from "zod";
+import * as z from "zod";
+import { View } from "../core/data";
+import { orElse } from "../core/logic";
 import { KubeObject } from "../core/objects";
 import { scaled } from "../core/quantity";
 import { Fault, Judge, stackRule } from "../core/rule";
-import { hasScale, Scales } from "../core/scale";
+import { hasPods, hasScale, Scales } from "../core/scale";
 import { Selector } from "../core/selectors";
 import { settings } from "../core/settings";
 import { push, Stack } from "../core/stack";
@@ -42,7 +44,7 @@ export default stackRule({
         judge(budget, () => brokenPods(budget));
       }
     }
-    judgeOverlaps(budgets, stack, judge);
+    judgeOverlaps(budgets, stack, judge, scales);
   },
 });
 
@@ -58,22 +60,25 @@ const isDrained = (workload: Workload) => workload.kind !== "DaemonSet";
 
 function arithmetic(budget: KubeObject, stack: Stack, scales: Scales): Fault | undefined {
   const picked = selected(budget, stack);
-  if (!picked || (picked.sure.length === 0 && picked.open.length === 0)) {
+  if (!picked) {
     return undefined;
   }
-  if (picked.open.length > 0) {
-    throw picked.open[0].unknown;
+  const { sure, open } = picked;
+  const isAtStake = sure.some(isDrained);
+  const fault = isAtStake ? certain(budget, sure, scales) : undefined;
+  if (!fault && open.length > 0) {
+    throw open[0].unknown;
   }
-  const pods = picked.sure;
-  if (!pods.some(isDrained)) {
-    return undefined;
-  }
+  return fault ?? (isAtStake ? available(budget, sure, scales) : undefined);
+}
+
+/** What allows no eviction whatever other pods the budget may select. */
+function certain(budget: KubeObject, pods: Workload[], scales: Scales): Fault | undefined {
   const spec = budget.view.at("spec");
   const maxUnavailable = spec.at("maxUnavailable").text();
   const minAvailable = spec.at("minAvailable").text();
-  const counts = maxUnavailable !== undefined || minAvailable?.endsWith("%");
   const unscaled = pods.find((w) => !hasScale(w) && w.kind !== "Pod");
-  if (counts && unscaled) {
+  if (counts(spec) && unscaled) {
     return blocks(
       "selector",
       `it selects pods of ${unscaled.object.words}, which has no scale to count from, so the controller allows no eviction at all`,
@@ -84,23 +89,65 @@ function arithmetic(budget: KubeObject, stack: Stack, scales: Scales): Fault | u
       ? undefined
       : blocks("maxUnavailable", `${maxUnavailable} allows no eviction`);
   }
-  if (minAvailable === undefined) {
-    return blocks(
-      "maxUnavailable",
-      "neither maxUnavailable nor minAvailable is set, which allows no eviction",
-    );
-  }
-  const total = scale(pods, scales);
-  const needed = scaled(minAvailable, total);
-  return total === 0 || (needed !== undefined && needed < total)
-    ? undefined
-    : blocks("minAvailable", `${minAvailable} of ${total} pods allows no eviction`);
+  return minAvailable === undefined
+    ? blocks(
+        "maxUnavailable",
+        "neither maxUnavailable nor minAvailable is set, which allows no eviction",
+      )
+    : undefined;
 }
 
+/** The rest of the arithmetic, which needs every pod. */
+function available(budget: KubeObject, pods: Workload[], scales: Scales): Fault | undefined {
+  const spec = budget.view.at("spec");
+  // The controller counts what it expects from scales alone, and takes none for nothing expected.
+  if (counts(spec) && pods.every((w) => w.kind === "Pod")) {
+    return blocks(
+      "selector",
+      "it selects bare Pods alone, which have no scale to count from, so the controller allows no eviction at all",
+    );
+  }
+  const minAvailable = spec.at("minAvailable").text();
+  if (minAvailable === undefined) {
+    return undefined;
+  }
+  const running = scale(pods, scales);
+  if (running === 0) {
+    return undefined;
+  }
+  const expected = counts(spec) ? scaleBy(counter(pods, scales), pods.filter(hasScale)) : running;
+  return (scaled(minAvailable, expected) ?? running) < running
+    ? undefined
+    : blocks("minAvailable", `${minAvailable} of ${running} pods allows no eviction`);
+}
+
+/** Whether the controller counts what it expects, from the scales of the pods' owners. */
+function counts(spec: View): boolean {
+  return (
+    spec.at("maxUnavailable").text() !== undefined ||
+    (spec.at("minAvailable").text()?.endsWith("%") ?? false)
+  );
+}
+
+/**
+ * The pods at the least; where that is none, at the most: what is scaled from nothing is drained while
+ * it runs, and a budget that even then lets none go blocks for ever.
+ */
 function scale(pods: Workload[], scales: Scales): number {
+  return scaleBy(counter(pods, scales), pods);
+}
+
+type Count = (workload: Workload) => number;
+
+function counter(pods: Workload[], scales: Scales): Count {
+  const smallest: Count = (w) => scales.smallest(w);
+  return scaleBy(smallest, pods) > 0 ? smallest : (w) => scales.largest(w);
+}
+
+function scaleBy(count: Count, pods: Workload[]): number {
   return pods
-    .map((w) => (hasScale(w) ? scales.smallest(w) : w.kind === "CronJob" ? 0 : 1))
-    .reduce((sum, count) => sum + count, 0);
+    .map((w) => (hasScale(w) ? count(w) : w.kind === "CronJob" ? 0 : 1))
+    .reduce((sum, running) => sum + running, 0);
 }
 
 function blocks(field: string, found: string): Fault {
@@ -122,19 +169,20 @@ function brokenPods(budget: KubeObject): Fault | undefined {
       };
 }
 
-/** Two budgets on one pod: told on the one that selects more, else on the later by URN. */
-function judgeOverlaps(budgets: KubeObject[], stack: Stack, judge: Judge): void {
+/**
+ * Two budgets on one pod, as far as it is known (arithmetic tells the rest): told on the one that
+ * selects more, else on the later by URN.
+ */
+function judgeOverlaps(budgets: KubeObject[], stack: Stack, judge: Judge, scales: Scales): void {
   const perPod = new Map<KubeObject, KubeObject[]>();
   const width = new Map<KubeObject, number>();
   for (const budget of budgets) {
     judge(budget, () => {
       const picked = selected(budget, stack);
-      const drained = (picked?.sure ?? []).filter(isDrained);
+      const runs = (w: Workload) => orElse(() => hasPods(w, scales), true);
+      const drained = (picked?.sure ?? []).filter((w) => isDrained(w) && runs(w));
       width.set(budget, drained.length);
       drained.forEach((workload) => push(perPod, workload.object, budget));
-      if (budgets.length > 1 && picked && picked.open.length > 0) {
-        throw picked.open[0].unknown;
-      }
     });
   }
   for (const [pod, on] of perPod) {

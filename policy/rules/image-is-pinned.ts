@@ -2,11 +2,13 @@
  * Every image has a tag that stays, or a digest.
  *
  * `latest`, or no tag at all, changes under a running site at the next pod start: an upgrade nobody
- * made, with a schema nobody migrated. A digest without a tag is pinned; the colon of
+ * made, with a schema nobody migrated; so do `lts` and `latest-php8.3`. Which Matomo runs has to be
+ * what the image says (incident 20). A digest without a tag is pinned; the colon of
  * `registry:5000/img` is no tag.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { View } from "../core/data";
+import { FLOATING_TAGS, isMoving, tagOf } from "../core/images";
 import { Fault, resourceRule } from "../core/rule";
 import { settings } from "../core/settings";
 import { eachContainer, workloadOf } from "../core/workloads";
@@ -14,8 +16,8 @@ import { eachContainer, workloadOf } from "../core/workloads";
 const ownSettings = settings({
   floatingTags: z
     .array(z.string().min(1))
-    .default(["latest", "stable", "edge", "nightly", "main", "master", "dev", "devel", "develop"])
-    .describe("tags that move"),
+    .default(FLOATING_TAGS)
+    .describe("tags that move, and so does what begins with one, such as stable-alpine3.20"),
   requireDigest: z.boolean().default(false).describe("a tag is not enough, a digest must be there"),
 });
 
@@ -54,10 +56,10 @@ const DIGEST = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-f]{32,}$/i;
 
 function unpinned(at: View, { floatingTags, requireDigest }: Settings): Fault | undefined {
   const image = at.text() ?? "";
-  const [name, digest] = image.split("@", 2);
-  const tag = /:([^/:]+)$/.exec(name)?.[1];
   if (image.includes("@")) {
-    return DIGEST.test(digest) ? undefined : fault(at, `"${image}" has a digest that is none`);
+    return DIGEST.test(image.split("@", 2)[1])
+      ? undefined
+      : fault(at, `"${image}" has a digest that is none`);
   }
   if (requireDigest) {
     return fault(at, `"${image}" has no digest`);
@@ -65,10 +67,10 @@ function unpinned(at: View, { floatingTags, requireDigest }: Settings): Fault | 
   if (image === "") {
     return fault(at, "there is no image");
   }
-  if (tag === undefined) {
+  if (tagOf(image) === undefined) {
     return fault(at, `"${image}" has neither tag nor digest, which means latest`);
   }
-  return floatingTags.includes(tag) ? fault(at, `the tag of "${image}" moves`) : undefined;
+  return isMoving(image, floatingTags) ? fault(at, `the tag of "${image}" moves`) : undefined;
 }
 
 function fault(at: View, found: string): Fault {

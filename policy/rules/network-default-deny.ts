@@ -1,10 +1,12 @@
 /**
  * Each namespace with workloads denies ingress and egress by default, and no rule opens it again.
  *
- * Policies only add up: one rule that is open to any address on any port undoes all others, and
- * without a policy for every pod a new component starts with no policy at all (decision 6).
+ * The old policies matched no pod, so nothing was protected (incident 18). Policies only add up: one
+ * rule that is open to any address on any port undoes all others, and without a policy for every pod a
+ * new component starts with no policy at all (decision 6). Leaving some ranges out of any address
+ * closes nothing: what remains is whoever there is on the Internet.
  */
-import { Direction, denies, isAbout, isOpen, rulesOf } from "../core/network";
+import { Direction, denies, isAbout, openTo, rulesOf } from "../core/network";
 import { anyOf, attempt, orElse } from "../core/logic";
 import { NotKnown } from "../core/data";
 import { KubeObject } from "../core/objects";
@@ -46,19 +48,28 @@ export default stackRule({
         push(places, namespace, policy);
       }
     }
+    const homes = namespaceObjects(stack);
     for (const [namespace, first] of namespacesWithWorkloads(stack, judge)) {
       if (exemptNamespaces.includes(namespace)) {
         continue;
       }
       const here = places.get(namespace) ?? [];
-      const home = stack.all("Namespace").find((n) => orElse(() => n.name(), "") === namespace);
       for (const direction of DIRECTIONS) {
-        const told = teller(here, home ?? first);
+        const told = teller(here, homes.get(namespace) ?? first);
         judge(told, () => undenied(namespace, direction, here, nowhere));
       }
     }
   },
 });
+
+/** The namespaces that the stack makes, by name. */
+function namespaceObjects(stack: Stack): Map<string, KubeObject> {
+  const homes = new Map<string, KubeObject>();
+  for (const home of stack.all("Namespace")) {
+    attempt(() => homes.set(home.name(), home));
+  }
+  return homes;
+}
 
 function namespacesWithWorkloads(stack: Stack, judge: Judge): Map<string, KubeObject> {
   const first = new Map<string, KubeObject>();
@@ -115,14 +126,14 @@ function judgeRules(
     judge(policy, () => {
       for (const rule of rulesOf(policy.view, direction)) {
         judge(policy, () => {
-          const open = isAbout(policy.view, direction) && isOpen(rule, direction);
+          const open = isAbout(policy.view, direction) ? openTo(rule, direction) : undefined;
           return !open ||
             openPolicies.includes(policy.key()) ||
             exemptNamespaces.includes(policy.namespace())
             ? undefined
             : {
                 at: rule,
-                found: `the rule is open to any address on any port`,
+                found: `the rule is open to ${open} on any port`,
                 fix: "Name the peers or the ports; a policy that is meant to be open is named in openPolicies.",
               };
         });

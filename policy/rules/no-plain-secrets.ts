@@ -1,17 +1,25 @@
 /**
  * No credential stands in clear in an object that is not a Secret.
  *
- * Environment, arguments, annotations and ConfigMaps are readable by whoever may list pods, and end
- * in logs, diffs and `kubectl describe`. Judged by place and shape, since a policy cannot tell
- * whether a value is a Pulumi secret. A finding tells the path and the length, never the value.
+ * Environment, arguments, annotations and ConfigMaps are readable by whoever may list pods, such as
+ * the backup's account (incident 5), and end in logs, diffs and `kubectl describe`; a password has one
+ * place, its Secret (incident 12). Judged by place and shape, since a policy cannot tell whether a
+ * value is a Pulumi secret. A finding tells the path and the length, never the value.
  */
 import { View } from "../core/data";
 import { KubeObject } from "../core/objects";
 import { Fault, Judge, resourceRule } from "../core/rule";
-import { isCredentialName, isLiteral, secretInText, Syntax, syntaxOf } from "../core/secrets";
+import {
+  isCredentialName,
+  isLiteral,
+  mayHoldCredential,
+  secretInText,
+  Syntax,
+  syntaxOf,
+} from "../core/secrets";
 import { settings } from "../core/settings";
 import { Container, eachContainer, Workload, workloadOf } from "../core/workloads";
-import { z } from "zod";
+import * as z from "zod";
 
 export default resourceRule({
   name: "no-plain-secrets",
@@ -33,19 +41,19 @@ export default resourceRule({
     if (!object.type.startsWith("kubernetes:")) {
       return;
     }
-    const named = (name: string) => isCredentialName(name) && !allowedNames.includes(name);
+    const named = (name: string, value?: string) =>
+      isCredentialName(name, value) && !allowedNames.includes(name);
     const ask = { object, judge, named };
     judgeMetadata(object.view.at("metadata"), ask);
     const workload = workloadOf(object);
     if (workload) {
       judgePod(workload, ask);
+      if (workload.kind === "CronJob") {
+        judgeMetadata(object.view.at("spec", "jobTemplate", "metadata"), ask);
+      }
     } else if (object.is("ConfigMap")) {
-      judge(object, () =>
-        object.view
-          .at("data")
-          .entries()
-          .forEach(([k, v]) => file(k, v, ask)),
-      );
+      judgeFiles(object.view.at("data"), ask, (content) => content);
+      judgeFiles(object.view.at("binaryData"), ask, ofBase64);
     }
   },
 });
@@ -53,26 +61,25 @@ export default resourceRule({
 interface Ask {
   object: KubeObject;
   judge: Judge;
-  named: (name: string) => boolean;
+  named: typeof isCredentialName;
 }
 
 function judgeMetadata(metadata: View, { object, judge, named }: Ask): void {
   for (const map of ["annotations", "labels"]) {
     judge(object, () => {
       for (const [key, value] of metadata.at(map).entries()) {
-        const name = key.split("/").at(-1) ?? key;
-        // `…/auth-secret` and the like name an object; `secret-…` in a label is a word.
-        const promises = named(name) && !/secret/i.test(name);
-        judge(object, () => literal(value, promises) ?? text(value, "data"));
+        const name = key.slice(key.lastIndexOf("/") + 1);
+        // Helm's `checksum/password` is a hash.
+        const promises = (content: string) =>
+          named(name, content) && mayHoldCredential(name, content) && !key.startsWith("checksum/");
+        judge(object, () => literal(value, promises) ?? text(value, "data", named));
       }
     });
   }
 }
 
 function judgePod(workload: Workload, ask: Ask): void {
-  if (workload.kind !== "Pod") {
-    judgeMetadata(workload.metadata, ask);
-  }
+  judgeMetadata(workload.metadata, ask);
   eachContainer(workload, ask.judge, (container) => judgeContainer(container, ask));
 }
 
@@ -97,14 +104,14 @@ function judgeContainer({ view }: Container, ask: Ask): void {
   }
   for (const handler of HANDLERS) {
     judge(object, () => commandLine(view.at(...handler, "exec", "command"), ask));
-    judge(object, () => text(view.at(...handler, "httpGet", "path"), "data"));
+    judge(object, () => text(view.at(...handler, "httpGet", "path"), "data", named));
     judge(object, () => {
       for (const header of view.at(...handler, "httpGet", "httpHeaders").list()) {
         judge(object, () => {
           const name = header.at("name").text() ?? "";
           return literal(
             header.at("value"),
-            named(name) || /^(?:proxy-)?authorization$/i.test(name),
+            (value) => named(name, value) || /authorization$/i.test(name),
           );
         });
       }
@@ -113,7 +120,8 @@ function judgeContainer({ view }: Container, ask: Ask): void {
 }
 
 function variable(entry: View, value: View, named: Ask["named"]): Fault | undefined {
-  return literal(value, named(entry.at("name").text() ?? "")) ?? text(value, "data");
+  const name = entry.at("name").text() ?? "";
+  return literal(value, (content) => named(name, content)) ?? text(value, "data", named);
 }
 
 /** Each word is a text of its own; a flag's value may be the next word. */
@@ -121,33 +129,53 @@ function commandLine(list: View, { object, judge, named }: Ask): undefined {
   const words = list.list();
   words.forEach((word, i) => {
     judge(object, () => {
-      const before = i > 0 ? (words[i - 1].text() ?? "") : "";
-      const flag = /^--?([A-Za-z][\w-]*)$/.exec(before)?.[1];
-      return literal(word, flag !== undefined && named(flag)) ?? text(word, "shell");
+      const flag = /^--?([A-Za-z][\w-]*)$/.exec(words[i - 1]?.text() ?? "")?.[1];
+      const promises = (content: string) => flag !== undefined && named(flag, content);
+      return literal(word, promises) ?? text(word, "shell", named);
     });
   });
 }
 
-function file(key: string, value: View, { object, judge, named }: Ask): void {
-  judge(object, () => {
-    const content = value.text() ?? "";
-    const single = !content.trim().includes("\n");
-    return (
-      literal(value, single && !/\.\w+$/.test(key) && named(key)) ?? text(value, syntaxOf(key))
-    );
+type Decode = (content: string) => string;
+
+/** What is no text cannot be read. */
+function ofBase64(content: string): string {
+  const text = Buffer.from(content, "base64").toString();
+  return ["\0", "\uFFFD"].some((sign) => text.includes(sign)) ? "" : text;
+}
+
+function judgeFiles(files: View, ask: Ask, decode: Decode): void {
+  ask.judge(ask.object, () => {
+    files.entries().forEach(([key, content]) => file(key, content, ask, decode));
   });
 }
 
-function literal(at: View, promises: boolean): Fault | undefined {
-  const value = at.text() ?? "";
-  return promises && isLiteral(value)
+function file(key: string, at: View, { object, judge, named }: Ask, decode: Decode): void {
+  judge(object, () => {
+    const content = decode(at.text() ?? "");
+    const single = !content.trim().includes("\n");
+    const promises = () => single && !/\.\w+$/.test(key) && named(key, content);
+    return literal(at, promises, content) ?? text(at, syntaxOf(key), named, content);
+  });
+}
+
+function literal(
+  at: View,
+  promises: (value: string) => boolean,
+  value = at.text() ?? "",
+): Fault | undefined {
+  return promises(value) && isLiteral(value)
     ? fault(at, `a literal credential of ${value.length} characters`)
     : undefined;
 }
 
-function text(at: View, syntax: Syntax): Fault | undefined {
-  const value = at.text() ?? "";
-  const secret = secretInText(value, syntax);
+function text(
+  at: View,
+  syntax: Syntax,
+  named: Ask["named"],
+  value = at.text() ?? "",
+): Fault | undefined {
+  const secret = secretInText(value, syntax, named);
   return secret === undefined
     ? undefined
     : fault(at, `${secret}, in a text of ${value.length} characters`);

@@ -3,19 +3,18 @@
  *
  * The old chart gave PHP 2G in a container of 1Gi: an out-of-memory kill at night instead of an
  * error in a log (incident 15). Read are the php.ini files that a container mounts from ConfigMaps
- * of this stack, and the number of workers in the Apache or PHP-FPM configuration beside them.
+ * of this stack, and in the Apache or PHP-FPM configuration beside them the number of workers and the
+ * limits that go before php.ini's. Where no file has a limit, PHP's own of 128M counts.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { View } from "../core/data";
 import { mountedFiles } from "../core/mounts";
 import { KubeObject } from "../core/objects";
-import { iniBytes, iniValue, workersIn } from "../core/php";
+import { builtInLimit, iniBytes, iniValue, memoryLimit, workersIn } from "../core/php";
 import { parseBytes } from "../core/quantity";
 import { Fault, stackRule } from "../core/rule";
 import { settings } from "../core/settings";
 import { Container, eachContainer, Workload } from "../core/workloads";
-import { attempt } from "../core/logic";
-import { NotKnown } from "../core/data";
 
 export default stackRule({
   name: "php-memory-fits",
@@ -35,13 +34,7 @@ export default stackRule({
   }),
 
   checkStack(stack, judge, { workers }) {
-    const configMaps = new Map<string, KubeObject>();
-    for (const map of stack.all("ConfigMap")) {
-      const key = attempt(() => map.key());
-      if (!(key instanceof NotKnown)) {
-        configMaps.set(key, map);
-      }
-    }
+    const configMaps = stack.named("ConfigMap");
     for (const workload of stack.workloads) {
       eachContainer(workload, judge, (container) =>
         tooMuch(container, workload, configMaps, workers),
@@ -57,22 +50,31 @@ function tooMuch(
   fallback: number,
 ): Fault | undefined {
   const files = mountedFiles(container, workload, configMaps);
-  const limit = iniValue(files, "memory_limit");
+  // Only a main container serves: an init container runs one PHP process.
+  const isServer = container.slot() === "main";
+  const stated = memoryLimit(files, container, isServer);
+  const limit = stated ?? (isServer ? builtInLimit(files, container) : undefined);
   if (limit === undefined) {
     return undefined;
   }
   const at: View = container.view.at("resources", "limits", "memory");
-  const room =
-    parseBytes(at.text() ?? "") ??
-    parseBytes(workload.spec.at("resources", "limits", "memory").text() ?? "");
   const perWorker = iniBytes(limit);
-  if (perWorker === undefined || room === undefined) {
+  if (perWorker === undefined) {
+    return {
+      at,
+      found: `memory_limit ${limit} is no size, so that it is not judged (PHP takes its number and its last letter)`,
+      fix: "Write it as 512M or 1G.",
+      advisory: true,
+    };
+  }
+  const room =
+    parseBytes(at.text()) ?? parseBytes(workload.spec.at("resources", "limits", "memory").text());
+  if (room === undefined) {
     // A container without a limit is told by containers-declare-resources.
     return undefined;
   }
-  // Only a main container serves: an init container runs one PHP process.
-  const workers = container.slot() === "main" ? workersIn(files, container, fallback) : 1;
-  const shared = iniBytes(iniValue(files, "opcache.memory_consumption") ?? "0", "M") ?? 0n;
+  const workers = isServer ? workersIn(files, container, fallback) : 1;
+  const shared = iniBytes(iniValue(files, "opcache.memory_consumption"), "M") ?? 0n;
   const needed = perWorker * BigInt(workers) + shared;
   if (perWorker >= 0n && needed <= room) {
     return undefined;
@@ -80,7 +82,7 @@ function tooMuch(
   const found =
     perWorker < 0n
       ? `memory_limit ${limit} lets PHP take more than the container's limit`
-      : `${workers} × memory_limit ${limit} and the opcache need ${mib(needed)} MiB, the container has ${mib(room)}`;
+      : `${workers} × memory_limit ${limit}${stated === undefined ? " (PHP's own)" : ""} and the opcache need ${mib(needed)} MiB, the container has ${mib(room)}`;
   return { at, found, fix: "Lower memory_limit or the workers, or raise the container's limit." };
 }
 

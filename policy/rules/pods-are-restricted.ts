@@ -5,7 +5,7 @@
  * make them: a template that breaks it is accepted, and its pods then never come up. This asks all
  * of admission's questions about the template, for the cluster's Kubernetes version.
  */
-import { z } from "zod";
+import * as z from "zod";
 import {
   addedCapability,
   appArmorAnnotation,

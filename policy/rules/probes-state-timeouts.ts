@@ -5,7 +5,7 @@
  * takes the site down. Stated or defaulted, one second is too short. Jobs only get an advisory;
  * probes of init containers that end are refused by the API and not looked at.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { View } from "../core/data";
 import { Fault, Judge, resourceRule } from "../core/rule";
 import { settings } from "../core/settings";

@@ -2,16 +2,18 @@
  * No ReadWriteOnce volume is mounted by the pods of two workloads, or twice by one.
  *
  * The archive job mounted the web pod's claim and stuck in ContainerCreating with Multi-Attach
- * (incident 2). Told apart by claim name, by claim template (`data-matomo-mariadb-0`), by two claims
- * on one PersistentVolume and by two volumes with one handle. Where pods are pinned to one node,
- * sharing is safe, except for ReadWriteOncePod.
+ * (incident 2), and so does a second replica, as a rollout's second pod did (incident 13). Told apart
+ * by claim name, by claim template (`data-matomo-mariadb-0`), by two claims on one PersistentVolume and
+ * by two volumes with one handle. Where pods are pinned to one node, sharing is safe, except for
+ * ReadWriteOncePod.
  */
+import { claimTemplates, firstOrdinal } from "../core/claim-templates";
 import { View } from "../core/data";
 import { orElse } from "../core/logic";
 import { KubeObject } from "../core/objects";
 import { pinnedTogether } from "../core/placement";
-import { Judge, stackRule } from "../core/rule";
-import { runsSeveral, Scales } from "../core/scale";
+import { Fault, Judge, stackRule } from "../core/rule";
+import { hasPods, runsSeveral, Scales } from "../core/scale";
 import { settings } from "../core/settings";
 import { push, Stack } from "../core/stack";
 import { Volumes } from "../core/volumes";
@@ -29,7 +31,16 @@ interface Mount {
 }
 
 /** The earlier, the more the volume is the workload's own; the later one is told as the intruder. */
-const KINDS = ["StatefulSet", "Deployment", "ReplicaSet", "DaemonSet", "Pod", "CronJob", "Job"];
+const KINDS = [
+  "StatefulSet",
+  "Deployment",
+  "ReplicaSet",
+  "ReplicationController",
+  "DaemonSet",
+  "Pod",
+  "CronJob",
+  "Job",
+];
 
 export default stackRule({
   name: "rwo-volume-not-shared",
@@ -46,7 +57,7 @@ export default stackRule({
   checkStack(stack, judge) {
     const volumes = new Volumes(stack);
     const scales = new Scales(stack);
-    const mounts = collect(stack, judge, scales);
+    const mounts = collect(stack, volumes, scales, judge);
     const groups = new Map<string, Mount[]>();
     for (const mount of mounts) {
       push(groups, volumes.identity(mount.claim), mount);
@@ -65,87 +76,78 @@ export default stackRule({
   },
 });
 
-function collect(stack: Stack, judge: Judge, scales: Scales): Mount[] {
-  const mounts: Mount[] = [];
+/** Who mounts which claim: by its name, and by the claim template that makes it. */
+function collect(stack: Stack, volumes: Volumes, scales: Scales, judge: Judge): Mount[] {
+  const mounts = stack.workloads.flatMap((workload) => mountsOf(workload, scales, judge));
+  const claims = new Set(mounts.map(({ claim }) => claim));
+  const owners = ownersOf([...claims, ...volumes.named], templatesOf(stack, judge), scales, judge);
+  const made = mounts.map((mount) => ({ ...mount, template: owners.get(mount.claim)?.template }));
+  return [...made, ...owners.values()];
+}
+
+/** What a workload's pods mount by name; the same claim twice in one pod is one mount. */
+function mountsOf(workload: Workload, scales: Scales, judge: Judge): Mount[] {
+  const mounts = new Map<string, Mount>();
+  const { object } = workload;
+  judge(object, () => {
+    for (const at of claimNames(workload)) {
+      judge(object, () => {
+        const claim = `${object.namespace()}/${at.text()}`;
+        if (!mounts.has(claim) && hasPods(workload, scales)) {
+          mounts.set(claim, { workload, claim, at });
+        }
+      });
+    }
+  });
+  return [...mounts.values()];
+}
+
+/** Claim templates by what the names of their claims begin with. */
+function templatesOf(stack: Stack, judge: Judge): Map<string, Mount> {
   const templates = new Map<string, Mount>();
   for (const workload of stack.workloads.filter((w) => w.kind === "StatefulSet")) {
     judge(workload.object, () => {
-      for (const template of workload.object.view.at("spec", "volumeClaimTemplates").list()) {
-        const base = `${template.at("metadata", "name").text()}-${workload.object.name()}`;
-        const claim = `${workload.object.namespace()}/${base}`;
-        templates.set(claim, {
-          workload,
-          claim,
-          at: template,
-          isOwn: true,
-          template: template.at("spec"),
-        });
+      for (const { at, spec, prefix } of claimTemplates(workload.object)) {
+        templates.set(prefix, { workload, claim: prefix, at, isOwn: true, template: spec });
       }
     });
   }
-  const used = new Set<string>();
-  for (const workload of stack.workloads) {
-    judge(workload.object, () => {
-      const own = new Set<string>();
-      for (const at of claimNames(workload)) {
-        judge(workload.object, () => {
-          const claim = `${workload.object.namespace()}/${at.text()}`;
-          if (own.has(claim) || !hasPods(workload, scales)) {
-            return;
-          }
-          own.add(claim);
-          const owner = ownerByTemplate(claim, templates, scales);
-          mounts.push({ workload, claim, at, template: owner?.template });
-          if (owner && !used.has(claim)) {
-            used.add(claim);
-            mounts.push({ ...owner, claim });
-          }
-        });
-      }
-    });
-  }
-  for (const claim of stack.all("PersistentVolumeClaim")) {
-    judge(claim, () => {
-      const owner = ownerByTemplate(claim.key(), templates, scales);
-      if (owner && !used.has(claim.key())) {
-        mounts.push({ ...owner, claim: claim.key() });
-      }
-    });
-  }
-  return mounts;
+  return templates;
 }
 
-/** A workload that is scaled to nothing mounts nothing. */
-function hasPods(workload: Workload, scales: Scales): boolean {
-  return KINDS.indexOf(workload.kind) > 2 || scales.largest(workload) > 0;
-}
-
-/** The StatefulSet that makes a claim of this name for one of its pods. */
-function ownerByTemplate(
-  claim: string,
+/** The StatefulSets that make claims of these names for their pods. */
+function ownersOf(
+  claims: string[],
   templates: Map<string, Mount>,
   scales: Scales,
-): Mount | undefined {
-  const [, base, ordinal] = /^(.*)-(\d+)$/.exec(claim) ?? [];
-  const owner = templates.get(base);
-  if (!owner) {
-    return undefined;
+  judge: Judge,
+): Map<string, Mount> {
+  const owners = new Map<string, Mount>();
+  for (const claim of claims) {
+    const dash = claim.lastIndexOf("-");
+    const owner = templates.get(claim.slice(0, dash));
+    if (owner) {
+      const { object } = owner.workload;
+      judge(object, () => {
+        const index = Number(claim.slice(dash + 1)) - firstOrdinal(object);
+        if (index >= 0 && index < scales.largest(owner.workload)) {
+          owners.set(claim, { ...owner, claim });
+        }
+      });
+    }
   }
-  const first = owner.workload.object.view.at("spec", "ordinals", "start").number() ?? 0;
-  const index = Number(ordinal) - first;
-  return index >= 0 && index < scales.largest(owner.workload) ? owner : undefined;
+  return owners;
 }
 
-function byOwnership(a: Mount, b: Mount): number {
-  return ownership(a) - ownership(b) || (a.workload.object.urn < b.workload.object.urn ? -1 : 1);
-}
+/** Those of one rank stay as they are, by URN. */
+const byOwnership = (a: Mount, b: Mount) => ownership(a) - ownership(b);
 
 function ownership({ workload, claim, isOwn }: Mount): number {
   if (isOwn) {
     return -2;
   }
-  const name = orElse(() => workload.object.name(), "");
-  return claim.endsWith(`/${name}`) ? -1 : KINDS.indexOf(workload.kind);
+  const isNamesake = orElse(() => claim.endsWith(`/${workload.object.name()}`), false);
+  return isNamesake ? -1 : KINDS.indexOf(workload.kind);
 }
 
 interface Context {
@@ -166,8 +168,8 @@ function judgeGroup(group: Mount[], context: Context): void {
     const onePod = volumes.allowsOnePodOnly(mount.claim, mount.template);
     const apart = (other: Workload) => onePod || !pinnedTogether(workload, other, sharing, stack);
     judge(workload.object, () => {
-      const several = mount.isOwn ? undefined : runsSeveral(workload, scales);
-      return several && apart(workload) ? alone(mount, several) : undefined;
+      const several = runsSeveral(workload, scales);
+      return several && isOneVolume(mount) && apart(workload) ? alone(mount, several) : undefined;
     });
     const others = group.slice(0, i).filter((other) => other.workload.object !== workload.object);
     for (const other of others) {
@@ -200,15 +202,26 @@ function culpritOf(
 const FIX =
   "A ReadWriteOnce volume attaches to one node: give the data to one workload and let the others ask it over the network, or pin their pods to its node";
 
-function alone(mount: Mount, several: string) {
-  return {
-    at: mount.at,
-    found: `claim ${mount.claim} is mounted by several of its own pods, since ${several}`,
-    fix: `${FIX}.`,
-  };
+/** The claims of a template are one for each pod, unless it names one volume for all of them. */
+function isOneVolume({ isOwn, template }: Mount): boolean {
+  return !isOwn || Boolean(template?.at("volumeName").text());
 }
 
-function shared(mount: Mount, other: Mount, culprit: { at: string }) {
+function alone(mount: Mount, several: string): Fault {
+  return mount.isOwn
+    ? {
+        at: mount.at,
+        found: `the claims of several of its own pods name one volume, since ${several}`,
+        fix: "Leave volumeName out of the template, so that each pod gets a volume of its own.",
+      }
+    : {
+        at: mount.at,
+        found: `claim ${mount.claim} is mounted by several of its own pods, since ${several}`,
+        fix: `${FIX}.`,
+      };
+}
+
+function shared(mount: Mount, other: Mount, culprit: { at: string }): Fault {
   const same = mount.claim === other.claim ? "" : `, the same volume as claim ${other.claim}`;
   return {
     at: culprit.at,

@@ -2,9 +2,10 @@
  * Everything that selects pods selects by the component label, and every pod template carries it.
  *
  * The Service selected by name and instance alone, which the database's pods carry too, so half of
- * the requests went to MariaDB: "Oops" (incident 1). Selectors of Deployments and StatefulSets are
- * immutable, so the label has to be there from the first day. Allowed without it: the empty
- * podSelector of a policy that only denies.
+ * the requests went to MariaDB: "Oops" (incident 1); network policies selected labels that no pod
+ * had (incident 18). Selectors of Deployments and StatefulSets are immutable, so the label has to
+ * be there from the first day. Allowed without it: the empty podSelector of a policy that only
+ * denies.
  */
 import { View } from "../core/data";
 import { KubeObject } from "../core/objects";
@@ -12,7 +13,7 @@ import { Fault, Judge, resourceRule } from "../core/rule";
 import { hasText, selectsBy } from "../core/selectors";
 import { componentLabel, exemptNamespaces, settings } from "../core/settings";
 import { Workload, workloadOf } from "../core/workloads";
-import { denies, peersOf } from "../core/network";
+import { denies, inNamespaces, peersOf } from "../core/network";
 
 /** Workloads with a label selector of their own. A Job's is made by the controller. */
 const SELECTING = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"];
@@ -83,7 +84,9 @@ function judgeWorkload(workload: Workload, judge: Judge, label: string, ask: Ask
   if (SELECTING.includes(workload.kind)) {
     ask(selector);
   } else if (workload.kind === "ReplicationController") {
-    judge(object, () => (hasText(selector.at(label)) ? undefined : missing(selector.path, label)));
+    // Without a selector the API server takes the labels of the template.
+    const labels = () => (selector.isEmpty() ? workload.labels : selector);
+    judge(object, () => (hasText(labels().at(label)) ? undefined : missing(selector.path, label)));
   } else if (workload.kind === "Job") {
     judge(object, () =>
       object.view.at("spec", "manualSelector").bool() ? withoutLabel(selector, label) : undefined,
@@ -151,10 +154,4 @@ function judgePolicy(object: KubeObject, judge: Judge, exempt: string[], ask: As
       }
     });
   }
-}
-
-/** Whether a peer is in the given namespaces only, by the name label that Kubernetes itself sets. */
-function inNamespaces(peer: View, namespaces: string[]): boolean {
-  const name = peer.at("namespaceSelector", "matchLabels", "kubernetes.io/metadata.name").text();
-  return name !== undefined && namespaces.includes(name);
 }

@@ -7,10 +7,10 @@
  * name, a namespace in which this stack makes no pods, and components that an operator makes. A
  * selector without the component label is told by selector-carries-component and not twice.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { View } from "../core/data";
 import { anyOf } from "../core/logic";
-import { peersOf } from "../core/network";
+import { inNamespaces, peersOf } from "../core/network";
 import { KubeObject } from "../core/objects";
 import { Fault, Judge, stackRule } from "../core/rule";
 import { hasText, Selector, selectsBy } from "../core/selectors";
@@ -89,7 +89,9 @@ function judgePeers(policy: KubeObject, judge: Judge, stack: Stack, settings: Se
       for (const peer of peersOf(policy.view, direction)) {
         judge(policy, () => {
           const view = peer.at("podSelector");
-          const own = !view.isEmpty() && peer.at("namespaceSelector").isAbsent();
+          const own =
+            !view.isEmpty() &&
+            (peer.at("namespaceSelector").isAbsent() || inNamespaces(peer, [policy.namespace()]));
           return own && selectsBy(view, settings.label)
             ? something(policy, view, Selector.of(view), stack, settings)
             : undefined;
@@ -125,7 +127,7 @@ function oneComponent(
   if (open.length > 0) {
     throw open[0].unknown;
   }
-  return components.size === 1 ? undefined : something(object, at, selector, stack, settings);
+  return something(object, at, selector, stack, settings);
 }
 
 function something(
@@ -137,8 +139,8 @@ function something(
 ): Fault | undefined {
   const namespace = object.namespace();
   const { sure, open } = stack.selected(selector, namespace);
-  const byOperator = (selector.wanted.get(settings.label) ?? []).some((component) =>
-    settings.operatorComponents.includes(component),
+  const byOperator = settings.operatorComponents.some((component) =>
+    selector.wanted.get(settings.label)?.includes(component),
   );
   if (
     sure.length > 0 ||
@@ -174,7 +176,7 @@ function labelIsMissing(
       return (
         workload.object.namespace() === namespace &&
         !hasText(labels.at(label)) &&
-        others.every(([key, values]) => values.includes(labels.at(key).text() ?? ""))
+        others.every(([key, values]) => values.includes(labels.at(key).text()))
       );
     }),
   );

@@ -4,11 +4,12 @@
  * A token is a way into the API server for whoever takes over the pod; it is mounted by default.
  * The backup job needs one (incident 5 was the account that nobody had made); the web pod does not.
  */
-import { NotKnown, View } from "../core/data";
-import { anyOf, attempt, everyOf } from "../core/logic";
+import { NotKnown, OutOfSight, View } from "../core/data";
+import { anyOf, attempt } from "../core/logic";
 import { KubeObject } from "../core/objects";
 import { Fault, stackRule } from "../core/rule";
 import { exemptNamespaces, settings } from "../core/settings";
+import { Subjects } from "../core/subjects";
 import { Workload } from "../core/workloads";
 
 export default stackRule({
@@ -24,35 +25,29 @@ export default stackRule({
   settings: settings({ exemptNamespaces }),
 
   checkStack(stack, judge, { exemptNamespaces }) {
-    const bindings = [...stack.all("RoleBinding"), ...stack.all("ClusterRoleBinding")];
-    const named = byName(stack.all("ServiceAccount"));
+    const subjects = new Subjects(stack);
+    const accounts = stack.named("ServiceAccount");
+    const unnamed = stack.all("ServiceAccount").map((account) => attempt(() => account.key()));
+    const open = unnamed.find((key) => key instanceof NotKnown);
     for (const workload of stack.workloads) {
       judge(workload.object, () =>
         exemptNamespaces.includes(workload.object.namespace())
           ? undefined
-          : unbound(workload, named, bindings),
+          : unbound(workload, { accounts, open, subjects }),
       );
     }
   },
 });
 
-/** Accounts by their namespace and name, as far as both are known. */
-function byName(accounts: KubeObject[]): Map<string, KubeObject> {
-  const named = new Map<string, KubeObject>();
-  for (const account of accounts) {
-    const key = attempt(() => account.key());
-    if (!(key instanceof NotKnown)) {
-      named.set(key, account);
-    }
-  }
-  return named;
+interface Rights {
+  /** ServiceAccounts by namespace/name. */
+  accounts: Map<string, KubeObject>;
+  /** One of them whose name is not known yet. */
+  open: NotKnown | undefined;
+  subjects: Subjects;
 }
 
-function unbound(
-  workload: Workload,
-  named: Map<string, KubeObject>,
-  bindings: KubeObject[],
-): Fault | undefined {
+function unbound(workload: Workload, { accounts, open, subjects }: Rights): Fault | undefined {
   const own = workload.spec.at("automountServiceAccountToken");
   const projected = () =>
     anyOf(
@@ -66,16 +61,19 @@ function unbound(
   }
   const name = accountName(workload.spec);
   const namespace = workload.object.namespace();
-  const account = named.get(`${namespace}/${name}`);
+  const account = accounts.get(`${namespace}/${name}`);
   const byAccount = () => account?.view.at("automountServiceAccountToken").bool() === false;
   if (own.bool() === undefined && byAccount() && !projected()) {
     return undefined;
   }
-  if (anyOf(bindings.map((binding) => () => binds(binding, namespace, name)))) {
+  if (subjects.include(namespace, name)) {
     return undefined;
   }
   if (!account && name !== "default") {
-    throw new NotKnown(workload.object.words, `ServiceAccount ${name}`, "not part of this stack");
+    throw (
+      open ??
+      new OutOfSight(workload.object.words, `ServiceAccount ${name}`, "not part of this stack")
+    );
   }
   return {
     at: own,
@@ -98,29 +96,5 @@ function hasToken(volume: View): boolean {
         const token = source.at("serviceAccountToken");
         return !token.isAbsent() && (token.at("audience").text() ?? "") === "";
       }),
-  );
-}
-
-function binds(binding: KubeObject, namespace: string, name: string): boolean {
-  const groups = ["system:serviceaccounts", `system:serviceaccounts:${namespace}`];
-  return anyOf(
-    binding.view
-      .at("subjects")
-      .list()
-      .map(
-        (subject) => () =>
-          everyOf([
-            () => {
-              const kind = subject.at("kind").text();
-              const subjectName = subject.at("name").text() ?? "";
-              return kind === "Group"
-                ? groups.includes(subjectName)
-                : kind === "ServiceAccount" && subjectName === name;
-            },
-            () =>
-              subject.at("kind").text() === "Group" ||
-              (subject.at("namespace").text() || binding.namespace()) === namespace,
-          ]),
-      ),
   );
 }

@@ -22,7 +22,7 @@ export default resourceRule({
       const reason = opaqueReason(object);
       return reason
         ? {
-            at: object.kind === "Release" ? "spec" : "spec.template",
+            at: object.is("Release") ? "spec" : "spec.template",
             found: `not analysed: ${reason}`,
             fix: "No rule of this pack speaks for its pods; use a Chart or a plain workload, or check them otherwise.",
           }

@@ -4,15 +4,15 @@
  */
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { Struct } from "google-protobuf/google/protobuf/struct_pb";
 import * as server from "@pulumi/policy/server";
 import * as analyzer from "@pulumi/pulumi/proto/analyzer_pb";
 import { checkAll, toPolicies } from "../../policy/core/pack";
 import type { RawResource } from "../../policy/core/objects";
 import { rules } from "../../policy/rules";
 import { Tree } from "./support/edit";
-import { change, claimVolume, kube, podSpec, workload } from "./support/objects";
+import { change, claim, claimVolume, kube, podSpec, workload } from "./support/objects";
 import { UNKNOWN } from "./support/proxy";
+import { fill } from "./support/requests";
 
 type Handler = (
   call: { request: unknown },
@@ -20,13 +20,19 @@ type Handler = (
 ) => void;
 type Make = (name: string, version: string, level: string, policies: unknown) => Handler;
 
+type Validate = (args: object, report: () => void) => unknown;
+
 /** The SDK exports these for its own tests and leaves them out of its types. */
 const { makeAnalyzeRpcFun, makeAnalyzeStackRpcFun } = server as unknown as Record<string, Make>;
 
 const LEVEL = analyzer.EnforcementLevel;
 
-function ask(make: Make, request: unknown): Promise<analyzer.AnalyzeDiagnostic.AsObject[]> {
-  const handler = make("pack", "0.1.0", "advisory", toPolicies(rules));
+function ask(
+  make: Make,
+  request: unknown,
+  policies = toPolicies(rules),
+): Promise<analyzer.AnalyzeDiagnostic.AsObject[]> {
+  const handler = make("pack", "0.1.0", "advisory", policies);
   return new Promise((resolve, reject) => {
     handler({ request }, (error, response) =>
       error ? reject(error) : resolve(response.toObject().diagnosticsList),
@@ -34,28 +40,20 @@ function ask(make: Make, request: unknown): Promise<analyzer.AnalyzeDiagnostic.A
   });
 }
 
-function fill<T extends analyzer.AnalyzeRequest | analyzer.AnalyzerResource>(
-  request: T,
-  raw: RawResource,
-): T {
-  request.setType(raw.type);
-  request.setUrn(raw.urn);
-  request.setName(raw.name);
-  request.setProperties(
-    Struct.fromJavaScript(raw.props as Parameters<typeof Struct.fromJavaScript>[0]),
-  );
-  request.setOptions(new analyzer.AnalyzerResourceOptions());
-  return request;
-}
-
 const ofResource = (raw: RawResource) =>
   ask(makeAnalyzeRpcFun, fill(new analyzer.AnalyzeRequest(), raw));
 
-function ofStack(resources: RawResource[]) {
+function stackOf(resources: RawResource[]) {
   const request = new analyzer.AnalyzeStackRequest();
   request.setResourcesList(resources.map((raw) => fill(new analyzer.AnalyzerResource(), raw)));
-  return ask(makeAnalyzeStackRpcFun, request);
+  return request;
 }
+
+const ofStack = (resources: RawResource[]) => ask(makeAnalyzeStackRpcFun, stackOf(resources));
+
+/** The rules that tell something. */
+const namesOf = async (...asked: Parameters<typeof ask>) =>
+  (await ask(...asked)).map(({ policyname }) => policyname);
 
 const web = workload("Deployment", "web");
 const IMAGE = "spec.template.spec.containers[0].image";
@@ -92,6 +90,15 @@ describe("the pack behind the SDK", () => {
     assert.ok(told.length > 0 && told.every((d) => d.enforcementlevel === LEVEL.ADVISORY));
   });
 
+  it("is told with its incidents as tags, and its settings as a schema", () => {
+    const policies = toPolicies(rules);
+    const named = (name: string) => policies.find((policy) => policy.name === name)!;
+    assert.deepEqual(named("rwo-volume-not-shared").tags, ["incident-2", "incident-13"]);
+    assert.deepEqual(named("workloads-are-analysed").tags, []);
+    const { properties } = named("data-is-protected").configSchema!;
+    assert.deepEqual(Object.keys(properties).sort(), ["exemptions", "retained", "types"]);
+  });
+
   it("names the resource that a stack rule found", async () => {
     const mounting = (kind: string, name: string) =>
       workload(kind, name, podSpec({ volumes: [claimVolume("data")] }));
@@ -112,21 +119,67 @@ describe("the pack behind the SDK", () => {
     assert.ok(told.some(({ message }) => message.includes("not judged yet: metadata.namespace")));
   });
 
-  it("knows a claim that it saw before: many may mount it", async () => {
+  it("reads properties once for all rules", async () => {
+    let reads = 0;
+    const counted = {
+      get: (target: object, key: string) => {
+        if (key === "spec") reads++;
+        return Reflect.get(target, key) as unknown;
+      },
+    };
+    const args = { ...web, props: new Proxy(web.props, counted), getConfig: () => ({}) };
+    const resources = [args];
+    for (const policy of toPolicies(rules) as unknown as Record<string, Validate | undefined>[]) {
+      await policy.validateResource?.(args, assert.fail);
+      await policy.validateStack?.({ resources, getConfig: args.getConfig }, () => undefined);
+    }
+    assert.equal(reads, 1);
+  });
+
+  it("judges a stack again whose objects changed since", async () => {
     const policies = toPolicies(rules);
-    const handler = makeAnalyzeRpcFun("pack", "0.1.0", "advisory", policies);
-    const call = (raw: RawResource) =>
-      new Promise<number>((resolve) => {
+    const told = (kind: string) => {
+      const pod = podSpec({ volumes: [claimVolume("data")] });
+      const resources = [workload("Deployment", "web", pod), workload(kind, "other", pod)];
+      return namesOf(makeAnalyzeStackRpcFun, stackOf(resources), policies);
+    };
+    assert.ok(!(await told("ConfigMap")).includes("rwo-volume-not-shared"));
+    assert.ok((await told("CronJob")).includes("rwo-volume-not-shared"));
+  });
+
+  describe("a Deployment and its claim", () => {
+    const web = workload("Deployment", "web", podSpec({ volumes: [claimVolume("data")] }));
+    const volumes = [claimVolume("late"), claimVolume("data")];
+    const both = workload("Deployment", "web", podSpec({ volumes }));
+    const own = claim("data");
+    const shared = claim("data", { accessModes: ["ReadWriteMany"] });
+
+    /** How often rwo-workload-recreates tells of web: as it comes, and at the end. */
+    async function told(resources: RawResource[]): Promise<[number, number]> {
+      const policies = toPolicies(rules);
+      const atOnce: string[] = [];
+      for (const raw of resources) {
         const request = fill(new analyzer.AnalyzeRequest(), raw);
-        handler({ request }, (_, response) => resolve(response.getDiagnosticsList().length));
-      });
-    const rolled = workload("Deployment", "web", podSpec({ volumes: [claimVolume("share")] }));
-    const share = kube("v1", "PersistentVolumeClaim", "share", {
-      spec: { accessModes: ["ReadWriteMany"] },
-    });
-    assert.equal(await call(rolled), 1);
-    assert.equal(await call(share), 0);
-    assert.equal(await call(rolled), 0);
+        atOnce.push(...(await namesOf(makeAnalyzeRpcFun, request, policies)));
+      }
+      const request = stackOf(resources);
+      const atEnd = await namesOf(makeAnalyzeStackRpcFun, request, policies);
+      const ours = (names: string[]) =>
+        names.filter((name) => name === "rwo-workload-recreates").length;
+      return [ours(atOnce), ours(atEnd)];
+    }
+
+    const rows: [string, RawResource[], [number, number]][] = [
+      ["is blocked by the claim that came before", [own, web], [1, 0]],
+      ["is blocked by it beside a claim that comes later", [own, both], [1, 0]],
+      ["passes by a claim that many may mount", [shared, web], [0, 0]],
+      ["passes by such a claim that comes later", [web, shared], [0, 0]],
+      ["fails at the end by its own claim that comes later", [web, own], [0, 1]],
+      ["fails at the end by a claim that never comes", [web], [0, 1]],
+    ];
+    for (const [title, resources, expected] of rows) {
+      it(title, async () => assert.deepEqual(await told(resources), expected));
+    }
   });
 });
 

@@ -16,6 +16,18 @@ describe("names of credentials", () => {
     ...["password", "DB_PASSWORD", "db-password", "db.password", "dbPassword", "DB--PASSWORD"],
     ...["_token_", "CREDENTIAL", "AWS_CREDENTIALS", "s3Secret", "API__KEY", "smtpPassphrase2_PASS"],
     ...["mypasswd", "pgpassword", "googleapikey", "APIKEY", "private-key", "OLD_PWD"],
+    ...[
+      "SIG_SALT",
+      "HASH_SALT",
+      "DUO_SKEY",
+      "JWT_KEY",
+      "APP_KEY",
+      "DD_APP_KEY",
+      "MEILI_MASTER_KEY",
+    ],
+    ...["RAILS_MASTER_KEY", "JWTSECRET", "SECRETKEY", "DBPASS", "PASSWORD1", "DB_PASSWORD_2"],
+    ...["LDAP_BIND_PW", "bindpw", "rootbindpw", "requirepass", "masterauth", "REDISCLI_AUTH"],
+    ...["APITOKEN", "BINDPW2"],
     // The word in the middle, and ends that only look like another thing's.
     ...["TOKEN_VALUE", "TOKEN_PROFILE", "PASSWORD_FILE_TOKEN", "FOCA_SECRET", "TLS_SECRET_VALUE"],
   ];
@@ -26,9 +38,46 @@ describe("names of credentials", () => {
     ...["", "USER", "COMPASS", "TOKENIZER", "PASSAGE", "mypasswordless", "9password", "oldpwd"],
     ...["PWD", "pwd", "_PWD", "tokenFile", "TOKEN_TTL", "passwordResetUrl"],
     ...["TLS_SECRET", "ingressTlsSecret", "image-pull-secret"],
+    ...["PUSHER_APP_KEY", "JWT_PUBLIC_KEY", "SALT", "PW", "TOKEN_LIMIT_1", "BYPASS2", "HASH_PWS"],
+    ...["password_encryption", "passwordHasher", "password_hashing", "PASSWORD_HASHES"],
+    ...["passwordEncoder", "SECRET_BACKEND", "VAULT_SECRET_ENGINE", "pass_attrs", "pass_filter"],
+    ...["PASSWORD_AUTHENTICATION", "password-changed-at", "password_query", "tokenSource"],
+    ...["password_sha256_hex", "password_sha256", "default_pass_scheme", "secretProviderClass"],
   ];
   for (const name of others) {
     it(`${name} is none`, () => assert.ok(!isCredentialName(name)));
+  }
+});
+
+describe("names of a key within a Secret", () => {
+  const keys = [
+    ["passwordKey", "password"],
+    ["passwordKey", '"password"'],
+    ["existingSecretPasswordKey", "mariadb-root-password"],
+    ["tokenKey", "api.token"],
+    ["clientSecretKey", "client-secret"],
+  ];
+  for (const [name, value] of keys) {
+    it(`${name}: ${value} is one`, () => assert.ok(!isCredentialName(name, value)));
+  }
+  const credentials = [
+    ["SECRET_KEY", "secret"],
+    ["SECRET_KEY", "my-secret"],
+    ["SECRET_KEY", "dev-password"],
+    ["AWS_SECRET_ACCESS_KEY", "password"],
+    ["MINIO_SECRET_KEY", "minio-secret"],
+    ["API_KEY", "test-token"],
+    ["clientSecretKey", "secret"],
+    ["passwordKey", "hunter2"],
+    ["passwordKey", "Password"],
+    ["passwordKey", "passwords"],
+    ["SECRET_KEY", "password1"],
+    ["passwordKey", "password!"],
+    ["password", "password"],
+    ["client_secret", "client_secret"],
+  ];
+  for (const [name, value] of credentials) {
+    it(`${name}: ${value} is none`, () => assert.ok(isCredentialName(name, value)));
   }
 });
 
@@ -36,6 +85,7 @@ describe("values under a credential's name", () => {
   const literal = [
     ...["hunter2", "1234", "a$", "a{{b", "a<b", "**a", "a**", "{a}", "x.y/z", ".x", "-5", "a--b"],
     ...["truely", "untrue", "5x", "5minutes", "xx", "xxxy", "axxx", "redacted1", "un-redacted"],
+    ...["{}a", "(a", "\\1a", "a\\S"],
     ...["....", "a...", "profile:x", "---", "12345678901s!", "!10s"],
   ];
   for (const value of literal) {
@@ -57,6 +107,8 @@ describe("values under a credential's name", () => {
       "@{x}",
     ],
     ...["--verbose", "-v", "/run/secrets/x", "./x", "file:x", "true", "FALSE", "none", "123", "0"],
+    ...["CERTIFICATE", "PUBLIC KEY", "RSA PUBLIC KEY"].map((kind) => `-----BEGIN ${kind}-----`),
+    ...["{}", "{", "{\\", "[]", "\\S+/", "(", "([^", "(?:x)"],
     ...["10ms", "30s", "5m", "24h", "30d", "redacted", "...", "…", "xxx", "XXXXX"],
   ];
   for (const value of references) {
@@ -93,22 +145,35 @@ const shapes: [string, string[], string[]][] = [
   [
     "a GitHub token",
     [..."pousr"].map((c) => `gh${c}_${hex(36)}`).concat(`ghp_${hex(40)}`, `github_pat_${hex(22)}`),
-    [`gha_${hex(36)}`, `ghp_${hex(35)}`, `ghp_${"-".repeat(36)}`, `github_pat_${hex(21)}`],
+    [
+      `highp_${hex(36)}`,
+      `my_github_pat_${hex(22)}`,
+      `gha_${hex(36)}`,
+      `ghp_${hex(35)}`,
+      `ghp_${"-".repeat(36)}`,
+      `github_pat_${hex(21)}`,
+    ],
   ],
   [
     "a GitLab token",
     [`glpat-${hex(20)}`, `glpat-${"_-".repeat(10)}`],
-    [`glpat-${hex(19)}`, `glpat-${".".repeat(20)}`],
+    [`xglpat-${hex(20)}`, `glpat-${hex(19)}`, `glpat-${".".repeat(20)}`],
   ],
   [
     "a DigitalOcean token",
     ["dop_v1_", "doo_v1_", "dor_v1_"].map((prefix) => prefix + hex(64)),
-    [`dop_v1_${hex(63)}`, `dop_v1_${hex(65)}`, `dox_v1_${hex(64)}`, `dop_v1_${"z".repeat(64)}`],
+    [
+      `undop_v1_${hex(64)}`,
+      `dop_v1_${hex(63)}`,
+      `dop_v1_${hex(65)}`,
+      `dox_v1_${hex(64)}`,
+      `dop_v1_${"z".repeat(64)}`,
+    ],
   ],
   [
     "a Slack token",
     [..."abprs"].map((c) => `xox${c}-${hex(10)}`).concat("xoxb-A1-B2-C3-D4"),
-    [`xoxb-${hex(9)}`, `xoxc-${hex(10)}`, `xoxb-${"_".repeat(10)}`],
+    [`foxoxb-${hex(10)}`, `xoxb-${hex(9)}`, `xoxc-${hex(10)}`, `xoxb-${"_".repeat(10)}`],
   ],
   [
     "a Google API key",
@@ -119,6 +184,7 @@ const shapes: [string, string[], string[]][] = [
     "a signed token (JWT)",
     [`eyJ${hex(8)}.eyJ${hex(8)}.${hex(8)}`, `eyJ${hex(9)}.eyJ-_${hex(8)}.-_${hex(8)}`],
     [
+      `keyJ${hex(8)}.eyJ${hex(8)}.${hex(8)}`,
       `eyJ${hex(7)}.eyJ${hex(8)}.${hex(8)}`,
       `eyJ${hex(8)}.eyJ${hex(7)}.${hex(8)}`,
       `eyJ${hex(8)}.eyJ${hex(8)}.${hex(7)}`,
@@ -132,6 +198,7 @@ const shapes: [string, string[], string[]][] = [
 const URL = "a password in a URL";
 const QUERY = "a token in a URL's query";
 const SQL = "a password in SQL";
+const CONNECTION = "a password in a connection string";
 const HEADER = "a credential in a header";
 const CLIENT = "a password on a command line";
 const of = (name: string) => `a literal value of ${name}`;
@@ -158,15 +225,33 @@ const texts: Record<Syntax, [string, string | undefined][]> = {
     ["https://x/?mytoken=ab7", undefined],
     ["https://x/?token=true&c=d", undefined],
     ["https://x/?token=true c", undefined],
+    ["Server=db;Uid=sa;Pwd=ab7;", CONNECTION],
+    ["server=db; user id=sa; pwd=ab7", CONNECTION],
+    ["Uid=sa;Pwd=;x", undefined],
+    ["Uid=sa;Pwd=$P", undefined],
+    ["cd a;pwd=b", undefined],
     ["IDENTIFIED BY 'ab 7'", SQL],
     ['identified  by  password  "*AB7"', SQL],
     ["identified\nby\n'ab7'", SQL],
+    ["ALTER USER a WITH PASSWORD 'ab7'", SQL],
+    [`create role "a"\n  login encrypted password 'ab7'`, SQL],
+    ["CREATE USER a PASSWORD 'ab7'", SQL],
+    ["ALTER USER a PASSWORD :'ab7'", undefined],
+    ["ALTER USER a PASSWORD '$P'", undefined],
+    ["ALTER USER a; PASSWORD 'ab7'", undefined],
+    ["the user a has password 'ab7'", undefined],
+    ["SET PASSWORD FOR 'a'@'%' = 'ab7'", SQL],
+    ["SET PASSWORD = PASSWORD('ab7')", SQL],
+    ["UPDATE a SET password = '$P'", undefined],
     ["identified by 'ab7", undefined],
     ["identified by ab7", undefined],
     ["identified by ''", undefined],
     ["Authorization: Bearer abcdef78", HEADER],
     ["authorization:basic  abc.~+/=-", HEADER],
     [`{"Authorization" : "Basic abcdef78"}`, HEADER],
+    [`proxy_set_header Authorization "Basic abcdef78";`, HEADER],
+    [`proxy_set_header Authorization "Bearer $token";`, undefined],
+    ["Authorization Bearer abcdef78", undefined],
     ["Authorization: Bearer abcdef7", undefined],
     ["Authorization: Bearer !!!!!!!!", undefined],
     ["Authorization: Digest abcdef78", undefined],
@@ -185,6 +270,13 @@ const texts: Record<Syntax, [string, string | undefined][]> = {
     [`PASSWORD="" app`, undefined],
     [`PASSWORD='' app`, undefined],
     ["PASSWORD= app", undefined],
+    [`CONN="host=db password=hunter2"`, of("password")],
+    [`CONN="host=db password=$P"`, undefined],
+    [`curl -d '{"user": "a", "password": "hunter2"}'`, of("password")],
+    [`curl -d "{\\"password\\":\\"hunter2\\"}"`, of("password")],
+    [`curl -d "{\\"password\\":\\"$P\\"}"`, undefined],
+    [`curl -d '{"password":"'"$P"'"}'`, undefined],
+    [`sed 's/"password": "[^"]*"/x/'`, undefined],
     ["PASSWORD=true;x", undefined],
     ["PASSWORD=true|x", undefined],
     ["PASSWORD=true&x", undefined],
@@ -213,6 +305,9 @@ const texts: Record<Syntax, [string, string | undefined][]> = {
     ["mariadb-dump -u root -phunter2 x", CLIENT],
     ["mysql -p'hunter2'", undefined],
     ["mysql -p$P", undefined],
+    ["/usr/bin/mysql -phunter2", CLIENT],
+    ["(mysql -phunter2)", CLIENT],
+    ["find /var/lib/mysql -print", undefined],
     ["find /var/lib/mysql/data -print0", undefined],
     ["mysql; mkdir -parents", undefined],
     ["mysql | sort -parents", undefined],
@@ -220,6 +315,12 @@ const texts: Record<Syntax, [string, string | undefined][]> = {
     ["mysql -ptrue;x", undefined],
     ["mkdir -parents", undefined],
     ["mysql x-parents", undefined],
+    ["redis-cli -a hunter2 ping", CLIENT],
+    ["redis-cli -h db -a hunter2 ping", CLIENT],
+    ["redis-cli -a $P ping", undefined],
+    ["redis-cli -a `cat /run/secrets/redis` ping", undefined],
+    ["redis-cli ping; ls -a hunter2", undefined],
+    ["redis-server --requirepass hunter2", of("requirepass")],
     ["curl -u a:hunter2 x", CLIENT],
     ["curl -s --user=a:hunter2 x", CLIENT],
     [`curl --user "a:hunter2" x`, CLIENT],
@@ -242,6 +343,9 @@ const texts: Record<Syntax, [string, string | undefined][]> = {
     [`password := "hunter2"`, of("password")],
     ["password: 'hunter2'", of("password")],
     ["password =\n  'hunter2'", of("password")],
+    ["password : 'hunter2'", of("password")],
+    ["password:'hunter2'", of("password")],
+    ["ALTER ROLE app PASSWORD :'password';", undefined],
     ["$password = '';", undefined],
     [`$password = "";`, undefined],
     ["$password = 'a\nb';", undefined],
@@ -250,6 +354,7 @@ const texts: Record<Syntax, [string, string | undefined][]> = {
     ["$password == 'hunter2'", undefined],
     ["$password = 'the word';", undefined],
     ["define('DB_PASSWORD', 'hunter2');", of("DB_PASSWORD")],
+    [`define("DB_PASSWORD","hunter2");`, of("DB_PASSWORD")],
     [`define( "DB_PASSWORD" , "hunter2" );`, of("DB_PASSWORD")],
     [`define(\n"DB_PASSWORD"\n,\n"hunter2");`, of("DB_PASSWORD")],
     [`define("DB_PASSWORD", "");`, undefined],
@@ -288,6 +393,56 @@ const texts: Record<Syntax, [string, string | undefined][]> = {
     [`password: "/run/x"`, undefined],
     ["app --password hunter2", undefined],
     ["mysql -phunter2", undefined],
+    // Within a quoted value.
+    [`{"Default":"Server=db;User Id=sa;Password=Sup3rS3cretX;"}`, of("Password")],
+    [`dsn: "host=db user=x password=Sup3rS3cretX"`, of("password")],
+    ["primary_conninfo = 'host=db password=Sup3rS3cretX'", of("password")],
+    [`environment=A="b",DB_PASSWORD="Sup3rS3cretX"`, of("DB_PASSWORD")],
+    [`environment=DB_PASSWORD="Sup3rS3cretX"`, of("DB_PASSWORD")],
+    [`opts: "-Ddb.password=hunter2"`, of("-Ddb.password")],
+    [`config: '{"password": "hunter2"}'`, of("password")],
+    [`config: "{\\"password\\":\\"hunter2\\"}"`, of("password")],
+    [`jaas: "required password=\\"hunter2\\";"`, of("password")],
+    [`dsn: "host=db password=$P"`, undefined],
+    [`dsn: "host=db password=a\${P}"`, undefined],
+    [`dsn: "host=db passfile=/run/p"`, undefined],
+    [`dsn: "host=db password=/run/p"`, undefined],
+    [`dsn: "host=db password=%s"`, undefined],
+    [`query: "UPDATE a SET token=?, secret=:secret"`, undefined],
+    [`regex: "password=.* token=[^&]+|secret=(x)"`, undefined],
+    [`regex: "(password=\\\\S+)"`, undefined],
+    [`regex: '"password":"[^"]+"'`, undefined],
+    [`summary: "Token: expired for host"`, undefined],
+    [`summary: 'wrong password: try again'`, undefined],
+    // Without a sign between the two.
+    ["requirepass hunter2", of("requirepass")],
+    [`  masterauth  "hunter2" `, of("masterauth")],
+    ["sentinel auth-pass main hunter2", of("auth-pass main")],
+    ["user admin insecure-password hunter2", of("insecure-password")],
+    ["port 1\nbindpw hunter2\nssl on", of("bindpw")],
+    [`requirepass ""`, undefined],
+    ["requirepass ${P}", undefined],
+    ["a: set bindpw hunter2", undefined],
+    ["bindpw in ldap.conf", undefined],
+    ["machine a login b password hunter", of("password")],
+    ["machine a\n  login b\n  password hunter", of("password")],
+    ["machine a login b password $P", undefined],
+    ["<source>\n  password Sup3rS3cretX\n</source>", of("password")],
+    ["password reset", undefined],
+    ["password Sup3r", undefined],
+    ["password 12345678", undefined],
+    ["password Sup3rS3cretX it is", undefined],
+    ["the password Sup3rS3cretX", undefined],
+    ["<a><password>hunter2</password></a>", of("password")],
+    ["<password></password>", undefined],
+    ["<password>{hunter2=}</password>", undefined],
+    ["<password>${env.P}</password>", undefined],
+    ["<password_sha256_hex>abcdef</password_sha256_hex>", undefined],
+    ["<password>hunter2</token>", undefined],
+    // Names of names.
+    ["pass_attrs = uid=user,userPassword=password", undefined],
+    ["attrs = a,userPassword=password", of("userPassword")],
+    ["x pass_attrs = a,userPassword=password", of("userPassword")],
     // Comments.
     ...["#", "//", ";", "*", "/*", "-- ", "REM "].flatMap((mark): [string, undefined][] => [
       [`${mark}password=hunter2`, undefined],

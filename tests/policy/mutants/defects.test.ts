@@ -13,7 +13,7 @@ import { goodStack } from "./good";
 import { judge } from "./judge";
 import { containerOperators, Operator, podOperators } from "./operators";
 import { stackOperators } from "./stack-operators";
-import { Tally } from "./tally";
+import { KINDS, Tally } from "./tally";
 
 interface Defect {
   operator: string;
@@ -133,6 +133,13 @@ describe("defects", () => {
     assert.ok(tally.total >= 300, `${tally.total} defects`);
   });
 
+  it("every operator of pod templates met every kind and slot", () => {
+    assert.deepEqual(
+      [...cells()].filter((cell) => !tally.has(...cell)),
+      [],
+    );
+  });
+
   it("every rule has its defects", () => {
     assert.deepEqual(
       rules.map(({ name }) => name).filter((name) => !tally.rules().includes(name)),
@@ -140,6 +147,20 @@ describe("defects", () => {
     );
   });
 });
+
+/** What an operator of pod templates has to be applied to: every kind, and each slot of its own. */
+function* cells(): Generator<[operator: string, kind: string, slot: string]> {
+  for (const kind of KINDS) {
+    for (const { name } of podOperators) {
+      yield [name, kind, "pod"];
+    }
+    for (const { name, slots = ["init", "main", "sidecar"] } of containerOperators) {
+      for (const slot of slots) {
+        yield [name, kind, slot];
+      }
+    }
+  }
+}
 
 /** A URN's type, in the form that nameOf reads. */
 function typed(urn: string): RawResource {

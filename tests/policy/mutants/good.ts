@@ -112,6 +112,9 @@ function tools(): RawResource[] {
         { metadata: { name: "data" }, spec: { accessModes: ["ReadWriteOnce"] } },
       ],
     }),
+    // Of no claim: what mounts another's breaks one rule and no second one.
+    tool("Deployment", "mail", slots(), { strategy: { type: "Recreate" } }),
+    tool("StatefulSet", "queue"),
     tool("DaemonSet", "agent"),
     tool("ReplicaSet", "pool", slots({ volumes: [claimVolume("pool")] }), { replicas: 1 }),
     tool("Job", "migrate", slots({ volumes: [claimVolume("share")] })),

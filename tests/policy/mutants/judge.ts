@@ -32,7 +32,7 @@ export function judge(
   stack.objects.forEach((object) => memory.remember(object));
   return only.flatMap((rule) => [
     ...about.flatMap((raw) => ofResource(rule, raw, memory)),
-    ...checkStack(rule, stack, {}),
+    ...checkStack(rule, stack, {}, memory),
   ]);
 }
 

@@ -7,7 +7,15 @@ interface Cell {
   slot: string;
 }
 
-const KINDS = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob", "Pod"];
+export const KINDS = [
+  "Deployment",
+  "StatefulSet",
+  "DaemonSet",
+  "ReplicaSet",
+  "Job",
+  "CronJob",
+  "Pod",
+];
 const SLOTS = ["init", "main", "sidecar", "pod", "object"];
 
 export class Tally {
@@ -31,6 +39,11 @@ export class Tally {
 
   rules(): string[] {
     return [...this.perRule.keys()];
+  }
+
+  /** Whether a defect of this operator was made on this kind and slot. */
+  has(operator: string, kind: string, slot: string): boolean {
+    return this.cells.has(`${operator}|${kind}|${slot}`);
   }
 
   print(): void {

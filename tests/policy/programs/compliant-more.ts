@@ -170,6 +170,36 @@ export const MORE_PROGRAMS: Record<string, Compliant> = {
       }),
     ],
   },
+  "PostgreSQL and Dovecot, configured in ConfigMaps": {
+    resources: [
+      kube("v1", "ConfigMap", "postgres", {
+        data: {
+          "postgresql.conf":
+            "listen_addresses = '*'\npassword_encryption = scram-sha-256\nauthentication_timeout = 1min\nssl_passphrase_command = 'cat /run/secrets/passphrase'\nssl_passphrase_command_supports_reload = off\nprimary_conninfo = 'host=db user=replica passfile=/run/secrets/pgpass'\n",
+          "pg_hba.conf": "host all all 10.0.0.0/8 scram-sha-256\n",
+          "init.sql": "ALTER ROLE app WITH LOGIN PASSWORD :'password';\n",
+        },
+      }),
+      kube("v1", "ConfigMap", "dovecot", {
+        data: {
+          "dovecot.conf":
+            "passdb {\n  driver = sql\n  args = /run/secrets/dovecot-sql.conf.ext\n}\n",
+          "auth.conf": "auth_mechanisms = plain login\ndefault_pass_scheme = SHA512-CRYPT\n",
+          "ldap.conf":
+            "auth_bind = yes\npass_attrs = uid=user,userPassword=password\npass_filter = (&(objectClass=posixAccount)(uid=%u))\n",
+          "sql.conf":
+            "password_query = SELECT username, password FROM users WHERE username = '%n'\n",
+        },
+      }),
+      kube("v1", "ConfigMap", "app", {
+        metadata: { annotations: { "checksum/password": "ab".repeat(32) } },
+        data: {
+          "values.yaml":
+            "existingSecret: db\npasswordKey: password\nsecretBackend: vault\npasswordEncoder: bcrypt\n",
+        },
+      }),
+    ],
+  },
   "maintenance: scaled to nothing, a job on the claim": {
     resources: [
       deny,

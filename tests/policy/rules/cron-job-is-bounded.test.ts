@@ -115,6 +115,27 @@ table("cron-job-is-bounded", [
     "",
     undefined,
   ].map((schedule) => refused("schedule", schedule)),
+  // Time zones.
+  ...[undefined, "Europe/Berlin", "Etc/UTC", "UTC", "US/Eastern", "Etc/GMT+5"].map((zone) =>
+    allowed("timeZone", zone),
+  ),
+  ...[
+    "Mars/Base",
+    "Local",
+    "europe/berlin",
+    "Asia/kolkata",
+    "US/eastern",
+    "Etc/utc",
+    "utc",
+    "+02:00",
+    "",
+    " UTC",
+  ].map((zone) => refused("timeZone", zone)),
+  {
+    title: "time zone not known yet",
+    given: at("timeZone", UNKNOWN),
+    finds: ["unknown job: spec.timeZone"],
+  },
   {
     title: "schedule not known yet",
     given: at("schedule", UNKNOWN),

@@ -9,6 +9,14 @@ const scaler = (minReplicas?: number) =>
   kube("autoscaling/v2", "HorizontalPodAutoscaler", "scaler", {
     spec: { scaleTargetRef: { kind: "Deployment", name: "web" }, minReplicas, maxReplicas: 9 },
   });
+const keda = (minReplicaCount: number, maxReplicaCount: number) =>
+  kube("keda.sh/v1alpha1", "ScaledObject", "scaler", {
+    spec: { scaleTargetRef: { name: "web" }, minReplicaCount, maxReplicaCount },
+  });
+const canary = change(workload("StatefulSet", "canary"), "spec.template.metadata.labels", {
+  [COMPONENT]: "web",
+});
+const pod = change(workload("Pod", "pod"), "metadata.labels", { [COMPONENT]: "web" });
 const others = { matchExpressions: [{ key: COMPONENT, operator: "In", values: ["web", "job"] }] };
 const all = (more: object) => budget("all", { selector: others, ...more });
 const old = (raw: ReturnType<typeof budget>) => ({
@@ -54,15 +62,27 @@ table("disruption-budget-allows-drain", [
       kube("keda.sh/v1alpha1", "ScaledObject", "s", { spec: { scaleTargetRef: { name: "web" } } }),
     ],
   },
+  { title: "KEDA scales from nothing to one", given: [web(), min(1), keda(0, 1)], finds: MIN },
+  {
+    title: "KEDA scales from nothing, never let go",
+    given: [web(), max(0), keda(0, 9)],
+    finds: MAX,
+  },
+  { title: "KEDA keeps it at nothing", given: [web(), min(1), keda(0, 0)] },
+  { title: "an autoscaler scales from nothing", given: [web(), min(9), scaler(0)], finds: MIN },
+  { title: "an autoscaler scales from nothing to enough", given: [web(), min(8), scaler(0)] },
+  {
+    title: "in percent, beside a bare Pod, KEDA scales from nothing",
+    given: [web(), pod, min("50%"), keda(0, 1)],
+  },
+  {
+    title: "what KEDA scales to nothing leaves the other alone",
+    given: [web(), canary, min(1), keda(0, 1)],
+    finds: MIN,
+  },
   {
     title: "the sum over two controllers",
-    given: [
-      web(),
-      change(workload("StatefulSet", "canary"), "spec.template.metadata.labels", {
-        [COMPONENT]: "web",
-      }),
-      min(1),
-    ],
+    given: [web(), canary, min(1)],
   },
   {
     title: "no pods of this stack: another rule's finding",
@@ -97,6 +117,20 @@ table("disruption-budget-allows-drain", [
     ],
   },
   {
+    title: "a CronJob among them runs no pod to count on",
+    given: [web(), workload("CronJob", "job"), all({ maxUnavailable: undefined, minAvailable: 1 })],
+    finds: ["violation all-budget: spec.minAvailable"],
+    says: "1 of 1",
+  },
+  {
+    title: "a Job among them runs one",
+    given: [web(), workload("Job", "job"), all({ maxUnavailable: undefined, minAvailable: 1 })],
+  },
+  ...["ReplicaSet", "ReplicationController"].map((kind) => ({
+    title: `a ${kind} has a scale`,
+    given: [workload(kind, "web", undefined, { replicas: 2 }), min("50%")],
+  })),
+  {
     title: "a DaemonSet alone: drains leave it",
     given: [workload("DaemonSet", "web"), max(0)],
   },
@@ -106,7 +140,33 @@ table("disruption-budget-allows-drain", [
     finds: SELECTOR,
   },
   { title: "a bare Pod", given: [workload("Pod", "web"), min(1)], finds: MIN },
-  { title: "a bare Pod that may go", given: [workload("Pod", "web"), max(1)] },
+  {
+    title: "a bare Pod has no scale, so nothing is expected and nothing may go",
+    given: [workload("Pod", "web"), max(1)],
+    finds: ["violation web-budget: spec.selector"],
+    says: "bare Pods alone",
+  },
+  {
+    title: "a bare Pod beside a Deployment is one more that is healthy",
+    given: [
+      web(1),
+      workload("Pod", "job"),
+      all({ maxUnavailable: undefined, minAvailable: "60%" }),
+    ],
+  },
+  {
+    title: "two budgets where nothing runs",
+    given: [web(0), max(1), budget("xyz", { selector: { matchLabels: { [COMPONENT]: "web" } } })],
+  },
+  {
+    title: "maxUnavailable 0, whatever else it may select",
+    given: [
+      web(3),
+      change(workload("Deployment", "db"), "spec.template.metadata.labels", UNKNOWN),
+      max(0),
+    ],
+    finds: MAX,
+  },
   // Selectors.
   {
     title: "no selector selects nothing",

@@ -17,7 +17,11 @@ const out = (egress: object) => [
   deny,
   policy("allow", { podSelector: only, egress: [egress] }),
 ];
+const internet = {
+  ipBlock: { cidr: "0.0.0.0/0", except: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"] },
+};
 const world = { ipBlock: { cidr: "0.0.0.0/0" } };
+const span = (port: number, endPort: number) => ({ port, endPort });
 const IN = ["violation allow: spec.ingress[0]"];
 const OUT = ["violation allow: spec.egress[0]"];
 const MISSING = ["violation web: spec.policyTypes"];
@@ -31,6 +35,30 @@ table("network-default-deny", [
     title: "no policy, told on the namespace",
     given: [web, namespace],
     finds: ["violation shop: spec.policyTypes"],
+  },
+  {
+    title: "no policy, told on the first workload",
+    given: [web, workload("Deployment", "api")],
+    finds: ["violation api: spec.policyTypes"],
+  },
+  {
+    title: "no policy, and a namespace whose name is not known yet",
+    given: [web, change(namespace, "metadata.name", UNKNOWN)],
+    finds: MISSING,
+  },
+  {
+    title: "told on the policy for every pod",
+    given: [
+      web,
+      policy("a", { podSelector: only, policyTypes: ["Ingress"] }),
+      policy("dns", {
+        podSelector: {},
+        policyTypes: ["Egress"],
+        egress: [{ ports: [{ port: 53 }] }],
+      }),
+    ],
+    finds: ["violation dns: spec.policyTypes"],
+    says: "denies ingress",
   },
   {
     title: "a policy elsewhere",
@@ -68,6 +96,12 @@ table("network-default-deny", [
         egress: [{ ports: [{ port: 53 }], to: [{ podSelector: only }] }],
       }),
     ],
+  },
+  {
+    title: "types that are none",
+    given: [web, policy("deny", { podSelector: {}, policyTypes: [["Ingress"], "egress"] })],
+    finds: ["violation deny: spec.policyTypes"],
+    rawOnly: true,
   },
   {
     title: "for one component only",
@@ -109,6 +143,26 @@ table("network-default-deny", [
     given: out({ to: [{ ipBlock: { cidr: "0.0.0.0/1" } }, { ipBlock: { cidr: "128.0.0.0/1" } }] }),
     finds: OUT,
   },
+  {
+    title: "the whole world by another of its addresses",
+    given: out({ to: [{ ipBlock: { cidr: "10.0.0.0/0" } }] }),
+    finds: OUT,
+  },
+  {
+    title: "a network from its zeroth address",
+    given: out({ to: [{ ipBlock: { cidr: "0.0.0.0/8" } }] }),
+  },
+  {
+    title: "both halves, one of them not whole",
+    given: out({
+      to: [
+        { ipBlock: { cidr: "0.0.0.0/1", except: ["10.0.0.0/8"] } },
+        { ipBlock: { cidr: "128.0.0.0/1" } },
+      ],
+    }),
+    finds: OUT,
+    says: "nearly any address on any port",
+  },
   { title: "half of the world", given: out({ to: [{ ipBlock: { cidr: "128.0.0.0/1" } }] }) },
   { title: "the other half", given: out({ to: [{ ipBlock: { cidr: "0.0.0.0/1" } }] }) },
   {
@@ -126,8 +180,79 @@ table("network-default-deny", [
   { title: "anybody on a smaller range", given: rule({ ports: [{ port: 2, endPort: 65535 }] }) },
   { title: "anybody on a range that ends", given: rule({ ports: [{ port: 1, endPort: 1024 }] }) },
   {
+    title: "anybody on two ranges of all ports",
+    given: rule({ ports: [span(30001, 65535), span(1, 30000)] }),
+    finds: IN,
+  },
+  {
+    title: "anybody on ranges that overlap",
+    given: rule({ ports: [span(1, 40000), { port: 22 }, span(300, 500), span(30000, 65535)] }),
+    finds: IN,
+  },
+  {
+    title: "anybody on a port between two ranges",
+    given: rule({ ports: [span(1, 79), { port: 80 }, span(81, 65535)] }),
+    finds: IN,
+  },
+  {
+    title: "anybody on all ports but one",
+    given: rule({ ports: [span(1, 30000), span(30002, 65535)] }),
+  },
+  {
+    title: "anybody on all ports, of two protocols",
+    given: rule({ ports: [span(1, 30000), { ...span(30001, 65535), protocol: "UDP" }] }),
+  },
+  {
+    title: "anybody on every UDP port",
+    given: rule({
+      ports: [
+        { ...span(1, 30000), protocol: "UDP" },
+        { ...span(30001, 65535), protocol: "UDP" },
+      ],
+    }),
+    finds: IN,
+  },
+  {
+    title: "anybody on a range whose end is not known yet, and the rest",
+    given: rule({ ports: [{ port: 1, endPort: UNKNOWN }, span(30001, 65535)] }),
+    finds: ["unknown allow: spec.ingress[0].ports[0].endPort"],
+  },
+  {
+    title: "anybody on a range whose end is not known yet",
+    given: rule({ ports: [{ port: 80, endPort: UNKNOWN }] }),
+  },
+  {
+    title: "anybody on a port whose protocol is not known yet",
+    given: rule({ ports: [{ port: 80, protocol: UNKNOWN }] }),
+  },
+  {
     title: "the world but for private addresses",
-    given: out({ to: [{ ipBlock: { cidr: "0.0.0.0/0", except: ["10.0.0.0/8"] } }] }),
+    given: out({ to: [internet] }),
+    finds: OUT,
+    says: "nearly any address on any port",
+  },
+  {
+    title: "the world but for private addresses, on one port",
+    given: out({ to: [internet], ports: [{ protocol: "TCP", port: 443 }] }),
+  },
+  {
+    title: "the IPv6 world but for private addresses",
+    given: out({ to: [{ ipBlock: { cidr: "::/0", except: ["fc00::/7", "2001:db8::/32"] } }] }),
+    finds: OUT,
+    says: "nearly any address on any port",
+  },
+  {
+    title: "the world but for half of it",
+    given: out({ to: [{ ipBlock: { cidr: "0.0.0.0/0", except: ["128.0.0.0/1"] } }] }),
+  },
+  {
+    title: "what is left out is not known yet",
+    given: out({ to: [{ ipBlock: { cidr: "0.0.0.0/0", except: [UNKNOWN] } }] }),
+    finds: ["unknown allow: spec.egress[0].to[0].ipBlock.except[0]"],
+  },
+  {
+    title: "ports not known yet, and a network",
+    given: out({ to: [{ ipBlock: { cidr: "10.0.0.0/8" } }], ports: UNKNOWN }),
   },
   { title: "a network on any port", given: rule({ from: [{ ipBlock: { cidr: "10.0.0.0/8" } }] }) },
   {
@@ -182,6 +307,16 @@ table("network-default-deny", [
   {
     title: "a second policy that decides",
     given: [web, deny, change(half("Egress"), "spec.policyTypes", UNKNOWN)],
+  },
+  {
+    title: "for which pods is not known yet, told on the policy for every pod",
+    given: [web, change(half("Egress"), "spec.podSelector", UNKNOWN), half("Ingress")],
+    finds: ["unknown Ingress: NetworkPolicy"],
+  },
+  {
+    title: "for one component, and its rules are not known yet",
+    given: [web, policy("a", { podSelector: only, ingress: UNKNOWN })],
+    finds: [...MISSING, "unknown a: spec.ingress"],
   },
   {
     title: "where a policy is, is not known yet",

@@ -16,6 +16,10 @@ const goodEnv = (name: string, value: string): Row => ({
 });
 const file = (name: string, text: unknown) =>
   kube("v1", "ConfigMap", "web", { data: { [name]: text } });
+const binary = (name: string, content: string | Buffer) =>
+  kube("v1", "ConfigMap", "web", {
+    binaryData: { [name]: Buffer.from(content as string).toString("base64") },
+  });
 const at = (name: string) => (/^\w+$/.test(name) ? `data.${name}` : `data["${name}"]`);
 const badFile = (name: string, text: string): Row => ({
   title: `${name}: ${text.split("\n")[0]}`,
@@ -35,6 +39,11 @@ const badArgs = (index: number, ...words: string[]): Row => ({
 const goodArgs = (...words: string[]): Row => ({ title: words.join(" "), given: args(...words) });
 const annotated = (key: string, value: unknown) =>
   change(workload("Deployment", "web"), `metadata.annotations["${key}"]`, value);
+const badAnnotation = (key: string, value: string): Row => ({
+  title: `${key}: ${value}`,
+  given: annotated(key, value),
+  finds: [`violation web: metadata.annotations["${key}"]`],
+});
 const hex = "0123456789abcdef".repeat(4);
 const shape = (text: string) => badEnv("SETTING", text);
 
@@ -49,6 +58,12 @@ table("no-plain-secrets", [
   badEnv("CLIENT_SECRET", "abcdef"),
   badEnv("AUTH_KEY", "abcdef"),
   badEnv("AWS_SECRET_ACCESS_KEY", "abcdef"),
+  badEnv("OPEN_AI_KEY", "abcdef"),
+  badEnv("SIG_KEY", "abcdef"),
+  badEnv("PUSH_INSTALLATION_KEY", "abcdef"),
+  badEnv("WORDPRESS_LOGGED_IN_KEY", "abcdef"),
+  badEnv("WORDPRESS_NONCE_SALT", "abcdef"),
+  badEnv("LLM", `sk-proj-${"a1B2".repeat(9)}`),
   badEnv("SMTP-PASSPHRASE", "abcdef"),
   goodEnv("MARIADB_PASSWORD_FILE", "/run/secrets/password"),
   goodEnv("MARIADB_PASSWORD", "/run/secrets/password"),
@@ -58,6 +73,9 @@ table("no-plain-secrets", [
   goodEnv("MARIADB_ALLOW_EMPTY_ROOT_PASSWORD", "1"),
   goodEnv("PASSWORD_MIN_LENGTH", "12"),
   goodEnv("TOKEN_EXPIRY", "24h"),
+  goodEnv("OLLAMA_MODEL_TOKEN_LIMIT", "4096"),
+  goodEnv("PASSWORD_ITERATIONS", "600000"),
+  goodEnv("PROXY_PASS", "http://backend:8080"),
   goodEnv("TOKEN_URL", "https://auth.example.com/token"),
   goodEnv("TLS_SECRET", "web-tls"),
   goodEnv("SECRET_NAME", "matomo"),
@@ -65,6 +83,9 @@ table("no-plain-secrets", [
   goodEnv("PWD", "/srv"),
   goodEnv("COMPASS", "north"),
   goodEnv("TOKENIZER", "fast"),
+  goodEnv("SECRET_BACKEND", "vault"),
+  goodEnv("DB_PASSWORD_KEY", "mariadb-root-password"),
+  badEnv("DB_PASSWORD_KEY", "hunter2"),
   {
     title: "a reference to a Secret",
     given: change(workload("Deployment", "web"), `${C}.env`, [
@@ -72,14 +93,27 @@ table("no-plain-secrets", [
     ]),
   },
   {
+    title: "a value that is no text",
+    given: env("DB_PASSWORD", { from: "vault" }),
+    rawOnly: true,
+  },
+  { title: "a word that is no text", given: args("--password", ["hunter2"]), rawOnly: true },
+  { title: "a file that is no text", given: file("password", ["hunter2"]), rawOnly: true },
+  {
     title: "a name that is allowed",
     given: env("SITE_TOKEN", "public"),
     settings: { allowedNames: ["SITE_TOKEN"] },
+  },
+  {
+    title: "a name that is allowed, in a file",
+    given: file("app.yaml", "siteToken: public"),
+    settings: { allowedNames: ["siteToken"] },
   },
   // Words beside the place that names a credential.
   goodArgs("x--password", "hunter2"),
   goodArgs("--password!", "hunter2"),
   badFile("password", "hunter2\n"),
+  badFile("v1.2-password", "hunter2"),
   goodFile("password", "how it is\nrotated"),
   goodFile("password.md", "rotated"),
   { title: "a Secret", given: kube("v1", "Secret", "web", { data: { password: "aHVudGVyMg==" } }) },
@@ -88,22 +122,30 @@ table("no-plain-secrets", [
     given: { ...file("password", "hunter2"), type: "example:core/v1:ConfigMap" },
   },
   {
+    title: "another provider's object with metadata",
+    given: {
+      ...change(file("a", "b"), "metadata.annotations.password", "hunter2"),
+      type: "example:core/v1:ConfigMap",
+    },
+  },
+  {
     title: "a credential's word in an annotation's prefix",
     given: annotated("password.example.com/state", "rotated"),
   },
-  ...["Authorization", "Proxy-Authorization", "X-Api-Key"].flatMap((name) =>
-    ["startupProbe", "lifecycle.postStart", "lifecycle.preStop"].map((handler) => ({
-      title: `header ${name} of ${handler}`,
-      given: change(workload("Deployment", "web"), `${C}.${handler}.httpGet`, {
-        httpHeaders: [{ name, value: "Basic aHVudGVyMg" }],
-      }),
-      finds: [`violation web: ${C}.${handler}.httpGet.httpHeaders[0].value`],
-    })),
+  ...["Authorization", "Proxy-Authorization", "X-Original-Authorization", "X-Api-Key"].flatMap(
+    (name) =>
+      ["startupProbe", "lifecycle.postStart", "lifecycle.preStop"].map((handler) => ({
+        title: `header ${name} of ${handler}`,
+        given: change(workload("Deployment", "web"), `${C}.${handler}.httpGet`, {
+          httpHeaders: [{ name, value: "Basic aHVudGVyMg" }],
+        }),
+        finds: [`violation web: ${C}.${handler}.httpGet.httpHeaders[0].value`],
+      })),
   ),
   {
     title: "a header that only begins like a credential's",
     given: change(workload("Deployment", "web"), `${C}.livenessProbe.httpGet`, {
-      httpHeaders: [{ name: "Authorization-Kind", value: "none" }],
+      httpHeaders: [{ name: "Authorization-Kind", value: "by-cookie" }],
     }),
   },
   {
@@ -129,6 +171,8 @@ table("no-plain-secrets", [
   badEnv("REDIS_URL", "redis://:hunter2@cache:6379"),
   badEnv("HOOK", "https://example.com/?token_auth=abcdef0123"),
   badEnv("HOOK", "https://example.com/?a=1&access_token=abcdef0123"),
+  badEnv("DATABASE", "host=db user=matomo password=hunter2"),
+  goodEnv("DATABASE", "host=db user=matomo passfile=/run/secrets/pgpass"),
   goodEnv("DATABASE_URL", "mysql://matomo@db:3306/matomo"),
   goodEnv("DATABASE_URL", "mysql://matomo:$(PASSWORD)@db/matomo"),
   goodEnv("HOOK", "https://example.com/?token_auth=anonymous"),
@@ -137,6 +181,7 @@ table("no-plain-secrets", [
   badArgs(0, "--password=hunter2"),
   badArgs(1, "--password", "hunter2"),
   badArgs(1, "-token", "abcdef"),
+  badArgs(1, "--requirepass", "hunter2"),
   badArgs(0, "curl -u admin:hunter2 https://example.com"),
   badArgs(0, "mariadb -u root -phunter2 matomo"),
   badArgs(0, "mysqldump --password hunter2 matomo"),
@@ -198,6 +243,43 @@ table("no-plain-secrets", [
     title: "an annotation that names a Secret",
     given: annotated("nginx.ingress.kubernetes.io/auth-secret", "users"),
   },
+  { title: "a checksum", given: annotated("checksum/password", hex) },
+  {
+    title: "a date",
+    given: annotated("example.com/password-changed-at", "2025-01-01"),
+  },
+  badAnnotation("example.com/client-secret", "hunter2"),
+  badAnnotation("example.com/clientSecret", "Xk29sLq0vR8wZ"),
+  badAnnotation("example.com/oauth.client.secret", "a8f5f167f44f4964e6c998dee827110c"),
+  badAnnotation("example.com/session-secret", "correct horse"),
+  badAnnotation("example.com/webhook-secret", "aGVsbG8/d29ybGQ="),
+  badAnnotation("example.com/secret-key", "abc123"),
+  badAnnotation("example.com/aws-secret-access-key", "wJalrXUtnFEMI/K7MDENG"),
+  // What controllers are told: an object's name, a path in a vault, a switch, a template.
+  ...Object.entries({
+    "nginx.ingress.kubernetes.io/auth-secret": "htpasswd1",
+    "nginx.ingress.kubernetes.io/auth-tls-secret": "shop/ca-2026",
+    "nginx.ingress.kubernetes.io/proxy-ssl-secret": "shop/upstream1",
+    "nginx.ingress.kubernetes.io/auth-secret-type": "auth-map",
+    "nginx.org/basic-auth-secret": "cafe-passwd2",
+    "haproxy.org/auth-secret": "shop/htpasswd1",
+    "ingress.kubernetes.io/auth-secret": "htpasswd1",
+    "traefik.ingress.kubernetes.io/auth-secret": "htpasswd1",
+    "cert-manager.io/secret-template": '{"labels":{"app":"web"}}',
+    "csi.storage.k8s.io/node-stage-secret-name": "disk1",
+    "vault.hashicorp.com/agent-inject-secret-client-secret": "secret/data/web1",
+    "vault.hashicorp.com/agent-inject-secret-db.txt": "database/creds/web1",
+    "vault.hashicorp.com/agent-inject-template-client-secret":
+      '{{ with secret "kv/web1" }}{{ end }}',
+    "secrets.hashicorp.com/sync": "true",
+    "secret.reloader.stakater.com/reload": "db1,cache2",
+    "argocd-image-updater.argoproj.io/web.pull-secret": "pullsecret:argocd/registry1",
+    "example.com/client-secret": "github-oauth-2",
+    "example.com/api-secret": "vault:kv/web1#key",
+    "example.com/webhook-secret": "true",
+    "example.com/jwt-secret": "jwt",
+    "example.com/secret-sync": "team1",
+  }).map(([key, value]): Row => ({ title: `${key}: ${value}`, given: annotated(key, value) })),
   {
     title: "an annotation with a URL",
     given: annotated("example.com/hook", "https://a:b7@c"),
@@ -211,6 +293,15 @@ table("no-plain-secrets", [
       "abcdef",
     ),
     finds: ["violation web: spec.template.metadata.annotations.token"],
+  },
+  {
+    title: "the annotations of a CronJob's Jobs",
+    given: change(
+      workload("CronJob", "web"),
+      'spec.jobTemplate.metadata.annotations["token"]',
+      "abcdef",
+    ),
+    finds: ["violation web: spec.jobTemplate.metadata.annotations.token"],
   },
   {
     title: "a bare Pod's annotations, told once",
@@ -246,10 +337,13 @@ table("no-plain-secrets", [
   badFile("my.cnf", "[client]\npassword=hunter2"),
   badFile("app.yaml", 'db:\n  password: "hunter2"'),
   badFile("app.json", '{"clientSecret": "hunter2"}'),
+  badFile("appsettings.json", '{"Default": "Server=db;User Id=sa;Password=hunter2;"}'),
   badFile("wp-config.php", "define('DB_PASSWORD', 'hunter2');"),
   badFile("config.php", "return ['password' => 'hunter2'];"),
   badFile("config.php", '$password = "hunter2";'),
   badFile("setup.sh", "PASSWORD=hunter2 app"),
+  badFile("redis.conf", "requirepass hunter2"),
+  badFile("setup.sql", "ALTER USER a WITH PASSWORD 'hunter2';"),
   badFile("setup.sql", "CREATE USER a IDENTIFIED BY 'hunter2';"),
   badFile("settings.js", "module.exports = { apiKey: 'hunter2' }"),
   badFile("notes.txt", "mysql://a:hunter2@db"),
@@ -257,6 +351,10 @@ table("no-plain-secrets", [
   goodFile("app.yaml", "password: ${PASSWORD}"),
   goodFile("app.yaml", "passwordFile: /run/secrets/password"),
   goodFile("app.yaml", "secretName: web-tls"),
+  goodFile("app.yaml", "secretBackend: vault\npasswordEncoder: bcrypt\npasswordKey: password"),
+  goodFile("postgresql.conf", "password_encryption = scram-sha-256"),
+  goodFile("settings.ini", "password_hasher = argon2id"),
+  goodFile("dovecot-ldap.conf.ext", "pass_attrs = uid=user,userPassword=password"),
   goodFile("config.php", "$password = file_get_contents('/run/secrets/password');"),
   goodFile("config.php", "$password = trim($given);"),
   goodFile("config.php", "// $password = 'hunter2';"),
@@ -266,7 +364,29 @@ table("no-plain-secrets", [
   goodFile("setup.sh", 'fail "wrong password: try again"'),
   goodFile("setup.sql", "CREATE USER a IDENTIFIED BY '$password';"),
   goodFile("readme.md", "password: choose one"),
+  {
+    title: "a binary file that is text",
+    given: binary("my.cnf", "[client]\npassword=hunter2"),
+    finds: ['violation web: binaryData["my.cnf"]'],
+  },
+  {
+    title: "a binary file under a credential's name",
+    given: binary("password", "hunter2"),
+    finds: ["violation web: binaryData.password"],
+    says: "a literal credential of 7 characters",
+  },
+  { title: "a binary file of settings", given: binary("my.cnf", "[client]\nuser=backup") },
+  { title: "an archive", given: binary("a.zip", "PK\\0password=hunter2") },
+  {
+    title: "an image",
+    given: binary("a.png", Buffer.of(0x89, ...Buffer.from("password=hunter2"))),
+  },
   // Not known yet.
+  {
+    title: "binary files not known yet",
+    given: kube("v1", "ConfigMap", "web", { binaryData: UNKNOWN }),
+    finds: ["unknown web: binaryData"],
+  },
   {
     title: "a variable not known yet",
     given: env("DB_PASSWORD", UNKNOWN),

@@ -22,7 +22,18 @@ const php = (memory: unknown, more: object = {}, pod: object = {}) =>
   );
 const apache = (limit: string, workers: string, more = {}) =>
   map({ "a.ini": `memory_limit = ${limit}`, "b.conf": `MaxRequestWorkers ${workers}`, ...more });
+const inInit = workload(
+  "Deployment",
+  "web",
+  podSpec({
+    initContainers: [
+      { ...container("i"), volumeMounts: mounts, resources: { limits: { memory: "1Gi" } } },
+    ],
+    volumes: volumes(),
+  }),
+);
 const AT = ["violation web: spec.template.spec.containers[0].resources.limits.memory"];
+const ADVICE = AT.map((finding) => finding.replace("violation", "advisory"));
 
 table("php-memory-fits", [
   {
@@ -42,12 +53,29 @@ table("php-memory-fits", [
   },
   { title: "no memory_limit", given: [ini("expose_php = Off"), php("1Gi")] },
   { title: "in a comment", given: [ini("; memory_limit = 2G\n;memory_limit = 2G"), php("1Gi")] },
+  { title: "in single quotes", given: [ini("memory_limit = '2G'"), php("1Gi")], finds: AT },
   {
     title: "quoted, with spaces",
     given: [ini('  memory_limit="2G" ; much'), php("1Gi")],
     finds: AT,
   },
-  { title: "no number", given: [ini("memory_limit = much"), php("1Gi")] },
+  { title: "PHP's least", given: [ini("memory_limit = 0"), php("1Gi")] },
+  {
+    title: "PHP's least beside too large an opcache",
+    given: [ini("memory_limit = 0\nopcache.memory_consumption = 200"), php("128Mi")],
+    finds: AT,
+    says: "need 200 MiB",
+  },
+  {
+    title: "an opcache of no number",
+    given: [ini("memory_limit = 128M\nopcache.memory_consumption = much"), php("128Mi")],
+  },
+  ...["much", "2048MB", "${LIMIT}"].map((limit) => ({
+    title: `no size: ${limit}`,
+    given: [ini(`memory_limit = ${limit}`), php("1Gi")],
+    finds: ADVICE,
+    says: `memory_limit ${limit} is no size`,
+  })),
   {
     title: "the last one wins",
     given: [ini("memory_limit = 2G\nmemory_limit = 512M"), php("1Gi")],
@@ -95,9 +123,61 @@ table("php-memory-fits", [
     finds: AT,
   },
   {
+    title: "PHP-FPM's children, and PHP's own limit",
+    given: [map({ "a.ini": "expose_php = Off", "w.conf": "pm.max_children = 50" }), php("1Gi")],
+    finds: AT,
+    says: "50 × memory_limit 128M (PHP's own) and",
+  },
+  {
+    title: "PHP-FPM's children within PHP's own limit",
+    given: [map({ "a.ini": "expose_php = Off", "w.conf": "pm.max_children = 8" }), php("1Gi")],
+  },
+  {
+    title: "PHP-FPM's children, and no php.ini",
+    given: [map({ "w.conf": "pm.max_children = 50" }), php("1Gi")],
+  },
+  {
+    title: "Apache's workers, and PHP's own limit",
+    given: [map({ "php.ini": "expose_php = Off", "w.conf": "MaxRequestWorkers 50" }), php("1Gi")],
+    finds: AT,
+  },
+  {
+    title: "Apache's workers beside an ini that is not PHP's",
+    given: [map({ "odbc.ini": "[db]", "w.conf": "MaxRequestWorkers 50" }), php("1Gi")],
+  },
+  {
+    title: "PHP's own limit of workers that are not stated",
+    given: [map({ "php.ini": "expose_php = Off", "w.conf": "Listen 80" }), php("64Mi")],
+  },
+  {
+    title: "PHP's own limit on the command line",
+    given: [map({ "php.ini": "expose_php = Off", "w.conf": "pm.max_children = 50" }), inInit],
+  },
+  {
     title: "Apache's old name",
     given: [map({ "a.ini": "memory_limit=256M", "w.conf": "MaxClients 5" }), php("1Gi")],
     finds: AT,
+  },
+  {
+    title: "a limit of Apache's own, for all its workers",
+    given: [apache("128M", "4\nphp_admin_value memory_limit 512M"), php("1Gi")],
+    finds: AT,
+    says: "4 × memory_limit 512M",
+  },
+  {
+    title: "a limit of the pool's own, and no php.ini",
+    given: [map({ "w.conf": "pm.max_children = 4\nphp_value[memory_limit] = 512M" }), php("1Gi")],
+    finds: AT,
+    says: "4 × memory_limit 512M",
+  },
+  {
+    title: "an init container reads no server's configuration",
+    given: [apache("256M", "4\nphp_admin_value memory_limit 2G"), inInit],
+  },
+  {
+    title: "a server's configuration not known yet",
+    given: [map({ "php.ini": "memory_limit = 1M", "w.conf": UNKNOWN }), php("1Gi")],
+    finds: ["unknown web: ConfigMap"],
   },
   {
     title: "by setting",
@@ -107,19 +187,7 @@ table("php-memory-fits", [
   },
   {
     title: "an init container runs one process",
-    given: [
-      apache("256M", "5"),
-      workload(
-        "Deployment",
-        "web",
-        podSpec({
-          initContainers: [
-            { ...container("i"), volumeMounts: mounts, resources: { limits: { memory: "1Gi" } } },
-          ],
-          volumes: volumes(),
-        }),
-      ),
-    ],
+    given: [apache("256M", "5"), inInit],
   },
   // Mounts.
   {

@@ -126,7 +126,10 @@ table("pods-are-restricted", [
   ...["hostPath", "nfs", "iscsi", "flexVolume", "gitRepo"].map((type) =>
     refused("volumes", [{ name: "v", [type]: {} }], "volumes[0]"),
   ),
-  refused("volumes", [{ name: "v" }], "volumes[0]"),
+  // The API server makes it an emptyDir.
+  allowed("volumes", [{ name: "v" }]),
+  allowed("volumes", [{ name: "v", hostPath: null }]),
+  refused("volumes", [{ name: "v", hostPath: UNKNOWN }], "volumes[0]"),
   // AppArmor, SELinux, sysctls, Windows.
   refused(
     "securityContext.appArmorProfile",
@@ -171,6 +174,10 @@ table("pods-are-restricted", [
     ),
     ...version("1.30"),
   },
+  {
+    ...allowed("securityContext.seLinuxOptions", { type: "container_engine_t" }),
+    ...version("1.31"),
+  },
   refused(
     "securityContext.sysctls",
     [{ name: "kernel.msgmax" }],
@@ -193,6 +200,14 @@ table("pods-are-restricted", [
   { ...refused(...tcp("net.ipv4.ip_local_reserved_ports", 1)), ...version("1.26") },
   { ...refused(...tcp("net.ipv4.tcp_fin_timeout", 1)), ...version("1.28") },
   { ...refused(...tcp("net.ipv4.tcp_rmem", 1)), ...version("1.31") },
+  ...[
+    ["1.27", "net.ipv4.ip_local_reserved_ports"],
+    ["1.29", "net.ipv4.tcp_fin_timeout"],
+    ["1.32", "net.ipv4.tcp_rmem"],
+  ].map(([since, name]) => ({
+    ...allowed("securityContext.sysctls", [{ name }]),
+    ...version(since),
+  })),
   refused(
     "securityContext.windowsOptions",
     { hostProcess: true },
@@ -266,6 +281,12 @@ table("pods-are-restricted", [
       ? []
       : ["runAsUser", "runAsNonRoot"].map((f) => `violation web: ${POD}.securityContext.${f}`),
   })),
+  {
+    title: "the node's user namespace excuses nothing",
+    given: change(change(web, `${POD}.hostUsers`, true), `${POD}.securityContext.runAsUser`, 0),
+    ...version("1.35"),
+    finds: [`violation web: ${POD}.securityContext.runAsUser`],
+  },
   {
     title: "a user namespace does not excuse procMount",
     given: change(

@@ -61,6 +61,11 @@ table("probes-state-timeouts", [
     settings: { requireReadiness: true },
   },
   {
+    title: "an init container is not asked",
+    given: init({ ports }),
+    settings: { requireReadiness: true },
+  },
+  {
     title: "a Job is not asked",
     given: change(workload("Job", "web"), `${C}.ports`, ports),
     settings: { requireReadiness: true },

@@ -33,6 +33,11 @@ const database = (spec = {}) =>
     ],
     ...spec,
   });
+const onVolume = (volumeName: string) => ({
+  volumeClaimTemplates: [
+    { metadata: { name: "data" }, spec: { accessModes: ["ReadWriteOnce"], volumeName } },
+  ],
+});
 const scaler = (name: string, kind: string, max: number) =>
   kube("autoscaling/v2", "HorizontalPodAutoscaler", `${name}-scaler`, {
     spec: { scaleTargetRef: { kind, name, apiVersion: "apps/v1" }, maxReplicas: max },
@@ -66,9 +71,31 @@ table("rwo-volume-not-shared", [
     finds: [SHARED],
   })),
   {
+    title: "a ReplicationController beside a Deployment",
+    given: [web, other("ReplicationController")],
+    finds: [SHARED],
+  },
+  {
+    title: "a StatefulSet beside the Pod of the claim's name",
+    given: [workload("Pod", "data", mounting("data")), other("StatefulSet")],
+    finds: [SHARED],
+  },
+  {
     title: "a bare Pod beside it",
     given: [web, other("Pod")],
     finds: ["violation other: spec.volumes[0].persistentVolumeClaim.claimName"],
+  },
+  {
+    title: "another volume not known yet keeps the known claim from nothing",
+    given: [
+      workload(
+        "Deployment",
+        "web",
+        podSpec({ volumes: [{ name: "x", persistentVolumeClaim: UNKNOWN }, claimVolume("data")] }),
+      ),
+      other("CronJob"),
+    ],
+    finds: ["unknown web: spec.template.spec.volumes[0].persistentVolumeClaim", CRON],
   },
   { title: "a claim made elsewhere", given: [web, other("Job")], finds: [SHARED] },
   {
@@ -135,11 +162,40 @@ table("rwo-volume-not-shared", [
     title: "a workload that is scaled to nothing",
     given: [web, other("Deployment", {}, { replicas: 0 })],
   },
+  {
+    title: "a patch that mounts the claim may leave out what pins it",
+    given: [web, { ...other("DaemonSet"), type: "kubernetes:apps/v1:DaemonSetPatch" }],
+    finds: ["unknown other: spec.template.spec.nodeName"],
+  },
+  {
+    title: "a patch that does not tell how many run",
+    given: { ...web, type: "kubernetes:apps/v1:DeploymentPatch" },
+    finds: ["unknown web: spec.replicas"],
+  },
+  {
+    title: "a workload whose name is not known is the intruder",
+    given: [web, change(other("Job"), "metadata.name", UNKNOWN)],
+    finds: [SHARED],
+  },
   // By claim template.
   { title: "a StatefulSet's own claims", given: database({ replicas: 3 }) },
   {
     title: "a claim that a StatefulSet's template makes",
     given: [database(), workload("Job", "other", mounting("data-db-0"))],
+    finds: [SHARED],
+  },
+  {
+    title: "a template's claim belongs to it, whoever has the claim's name",
+    given: [database(), workload("Job", "data-db-0", mounting("data-db-0"))],
+    finds: [SHARED.replace("other", "data-db-0")],
+  },
+  {
+    title: "a claim whose name goes on after the ordinal",
+    given: [database(), workload("Job", "other", mounting("data-db-0-old"))],
+  },
+  {
+    title: "a template's claim of a high ordinal",
+    given: [database({ replicas: 11 }), workload("Job", "other", mounting("data-db-10"))],
     finds: [SHARED],
   },
   {
@@ -187,10 +243,91 @@ table("rwo-volume-not-shared", [
   },
   // Several claims on one volume.
   {
+    title: "a template's claim and another, on one PersistentVolume",
+    given: [
+      database(onVolume("pv")),
+      claim("copy", { volumeName: "pv" }),
+      workload("Job", "other", mounting("copy")),
+    ],
+    finds: ["violation copy: spec.volumeName"],
+    says: "the same volume as claim shop/data-db-0",
+  },
+  {
+    title: "the templates of two workloads, on one PersistentVolume",
+    given: [database(onVolume("pv")), change(database(onVolume("pv")), "metadata.name", "db2")].map(
+      (raw, i) => ({ ...raw, urn: `${raw.urn}${i}` }),
+    ),
+    finds: ["violation db1: spec.volumeClaimTemplates[0]"],
+    says: "by StatefulSet shop/db2 and by StatefulSet shop/db",
+  },
+  {
+    title: "a template's claim that another is bound beside, from the volume's side",
+    given: [
+      database(),
+      volume("pv", { claimRef: { namespace: "shop", name: "data-db-0" } }),
+      claim("copy", { volumeName: "pv" }),
+      workload("Job", "other", mounting("copy")),
+    ],
+    finds: ["violation copy: spec.volumeName"],
+  },
+  {
+    title: "a claim of no pod's ordinal, bound from the volume's side",
+    given: [
+      database(),
+      volume("pv", { claimRef: { namespace: "shop", name: "data-db-1" } }),
+      claim("copy", { volumeName: "pv" }),
+      workload("Job", "other", mounting("copy")),
+    ],
+  },
+  {
+    title: "templates on two PersistentVolumes",
+    given: [
+      database(onVolume("a")),
+      claim("copy", { volumeName: "b" }),
+      workload("Job", "other", mounting("copy")),
+    ],
+  },
+  { title: "a template on a PersistentVolume, for one pod", given: database(onVolume("pv")) },
+  {
+    title: "a template on a PersistentVolume, for two pods",
+    given: database({ ...onVolume("pv"), replicas: 2 }),
+    finds: ["violation db: spec.volumeClaimTemplates[0]"],
+    says: "name one volume, since it runs up to 2 pods",
+  },
+  {
+    title: "a template on a PersistentVolume that many may mount, for two pods",
+    given: [
+      database({ ...onVolume("pv"), replicas: 2 }),
+      volume("pv", { accessModes: ["ReadWriteMany"] }),
+    ],
+  },
+  {
+    title: "a template's volume name that is not known, for one pod",
+    given: database(onVolume(UNKNOWN)),
+  },
+  {
+    title: "a template's volume name that is not known, for two pods",
+    given: database({ ...onVolume(UNKNOWN), replicas: 2 }),
+    finds: ["unknown db: spec.volumeClaimTemplates[0].spec.volumeName"],
+  },
+  {
+    title: "a template's volume name that is not known, beside another claim",
+    given: [database(onVolume(UNKNOWN)), web, claim("data", { volumeName: "pv" })],
+    finds: ["unknown db: spec.volumeClaimTemplates[0].spec.volumeName"],
+  },
+  {
     title: "two claims on one PersistentVolume",
     given: twoClaims({ volumeName: "pv" }, { volumeName: "pv" }),
     finds: ["violation copy: spec.volumeName"],
     says: "the same volume as claim shop/data",
+  },
+  {
+    title: "two claims on one PersistentVolume in one pod",
+    given: [
+      claim("data", { volumeName: "pv" }),
+      claim("copy", { volumeName: "pv" }),
+      workload("Pod", "web", podSpec({ volumes: [claimVolume("data"), claimVolume("copy")] })),
+    ],
   },
   { title: "two claims on two", given: twoClaims({ volumeName: "a" }, { volumeName: "b" }) },
   {
@@ -352,6 +489,14 @@ table("rwo-volume-not-shared", [
       workload("Deployment", "web", mounting("data", { nodeName: "n1" })),
       other("Job", { nodeName: "n1" }),
     ],
+  },
+  {
+    title: "an empty nodeName",
+    given: [
+      workload("Deployment", "web", mounting("data", { nodeName: "" })),
+      other("Job", { nodeName: "" }),
+    ],
+    finds: [SHARED],
   },
   {
     title: "two nodeNames",

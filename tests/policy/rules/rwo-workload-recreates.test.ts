@@ -1,4 +1,4 @@
-import { change, claim, claimVolume, podSpec, workload } from "../support/objects";
+import { change, claim, claimVolume, kube, podSpec, workload } from "../support/objects";
 import { UNKNOWN } from "../support/proxy";
 import { table } from "../support/table";
 
@@ -6,6 +6,14 @@ const pod = podSpec({ volumes: [claimVolume("data")] });
 const web = (strategy?: object, spec = {}) =>
   workload("Deployment", "web", pod, { strategy, ...spec });
 const rolling = (rollingUpdate?: object) => web({ type: "RollingUpdate", rollingUpdate });
+const share = claim("data", { accessModes: ["ReadWriteMany"] });
+const keda = kube("keda.sh/v1alpha1", "ScaledObject", "scaler", {
+  spec: { scaleTargetRef: { name: "web" }, minReplicaCount: 0, maxReplicaCount: 1 },
+});
+const hpa = (minReplicas?: number) =>
+  kube("autoscaling/v2", "HorizontalPodAutoscaler", "scaler", {
+    spec: { scaleTargetRef: { kind: "Deployment", name: "web" }, minReplicas, maxReplicas: 3 },
+  });
 const TWO = ["violation web: spec.strategy"];
 
 table("rwo-workload-recreates", [
@@ -18,15 +26,87 @@ table("rwo-workload-recreates", [
   { title: "maxSurge 0%", given: rolling({ maxSurge: "0%", maxUnavailable: 1 }) },
   { title: "maxUnavailable alone", given: rolling({ maxUnavailable: 1 }), finds: TWO },
   { title: "no replicas", given: web(undefined, { replicas: 0 }) },
+  {
+    title: "scaled from nothing by KEDA",
+    given: [web(undefined, { replicas: 0 }), keda],
+    finds: TWO,
+  },
+  {
+    title: "scaled to nothing by hand, which a HorizontalPodAutoscaler leaves alone",
+    given: [web(undefined, { replicas: 0 }), hpa()],
+  },
+  {
+    title: "scaled from nothing by a HorizontalPodAutoscaler that may",
+    given: [web(undefined, { replicas: 0 }), hpa(0)],
+    finds: TWO,
+  },
+  {
+    title: "and told once",
+    given: [keda, web(undefined, { replicas: 0 }), claim("data")],
+    finds: TWO,
+  },
+  {
+    title: "scaled from nothing by KEDA, and recreated",
+    given: [web({ type: "Recreate" }, { replicas: 0 }), keda],
+  },
+  {
+    title: "scaled from nothing by KEDA, on a ReadWriteMany claim",
+    given: [web(undefined, { replicas: 0 }), keda, share],
+  },
+  {
+    title: "scaled from nothing by KEDA, on a shared claim by setting",
+    given: [web(undefined, { replicas: 0 }), keda],
+    settings: { sharedClaims: ["shop/data"] },
+  },
+  {
+    title: "an autoscaler that is not known yet",
+    given: [web(undefined, { replicas: 0 }), change(keda, "spec.scaleTargetRef", UNKNOWN)],
+    finds: ["unknown web: ScaledObject"],
+    says: "spec.scaleTargetRef",
+  },
+  {
+    title: "an autoscaler that is not known yet, of what runs without it",
+    given: [web(), claim("data"), change(keda, "spec.scaleTargetRef", UNKNOWN)],
+    finds: TWO,
+  },
   { title: "no claim", given: workload("Deployment", "web") },
   {
     title: "an emptyDir",
     given: workload("Deployment", "web", podSpec({ volumes: [{ name: "d", emptyDir: {} }] })),
   },
   { title: "a StatefulSet stops its pod first", given: workload("StatefulSet", "web", pod) },
+  { title: "a ReadWriteMany claim of the same program", given: [share, web()] },
+  { title: "a ReadWriteMany claim that comes later", given: [web(), share] },
+  { title: "its own claim, and told once", given: [claim("data"), web()], finds: TWO },
+  { title: "its own claim that comes later", given: [web(), claim("data")], finds: TWO },
   {
-    title: "a ReadWriteMany claim of the same program",
-    given: [claim("data", { accessModes: ["ReadWriteMany"] }), web()],
+    title: "a later claim of one that recreates",
+    given: [web({ type: "Recreate" }), claim("data")],
+  },
+  {
+    title: "a later claim beside a volume that is not known yet",
+    given: [
+      workload(
+        "Deployment",
+        "web",
+        podSpec({ volumes: [{ name: "x", persistentVolumeClaim: UNKNOWN }, claimVolume("data")] }),
+      ),
+      claim("data"),
+    ],
+    finds: TWO,
+    says: "claim data",
+  },
+  {
+    title: "a later ReadWriteMany claim beside a volume that is not known yet",
+    given: [
+      workload(
+        "Deployment",
+        "web",
+        podSpec({ volumes: [{ name: "x", persistentVolumeClaim: UNKNOWN }, claimVolume("data")] }),
+      ),
+      share,
+    ],
+    finds: ["unknown web: spec.template.spec.volumes[0].persistentVolumeClaim"],
   },
   {
     title: "a ReadWriteMany claim of the same name elsewhere",
@@ -38,7 +118,22 @@ table("rwo-workload-recreates", [
     given: [claim("data", { accessModes: UNKNOWN }), web()],
     finds: TWO,
   },
+  {
+    title: "a later claim of unknown modes",
+    given: [web(), claim("data", { accessModes: UNKNOWN })],
+    finds: TWO,
+  },
   { title: "a shared claim by setting", given: web(), settings: { sharedClaims: ["shop/data"] } },
+  {
+    title: "a volume not known yet keeps the known claim from nothing",
+    given: workload(
+      "Deployment",
+      "web",
+      podSpec({ volumes: [{ name: "x", persistentVolumeClaim: UNKNOWN }, claimVolume("data")] }),
+    ),
+    finds: TWO,
+    says: "claim data",
+  },
   {
     title: "a shared claim beside one that is not",
     given: workload(
@@ -73,6 +168,16 @@ table("rwo-workload-recreates", [
   {
     title: "volumes not known yet, of one that recreates",
     given: change(web({ type: "Recreate" }), "spec.template.spec.volumes", UNKNOWN),
+  },
+  {
+    title: "a claim not known yet beside one that is",
+    given: workload(
+      "Deployment",
+      "web",
+      podSpec({ volumes: [claimVolume(UNKNOWN), claimVolume("data")] }),
+    ),
+    finds: TWO,
+    says: "claim data",
   },
   { title: "a surge that is none", given: rolling({ maxSurge: "many" }), finds: TWO },
   {

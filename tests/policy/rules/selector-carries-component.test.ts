@@ -1,4 +1,13 @@
-import { budget, change, COMPONENT, policy, podSpec, service, workload } from "../support/objects";
+import {
+  budget,
+  change,
+  COMPONENT,
+  kube,
+  policy,
+  podSpec,
+  service,
+  workload,
+} from "../support/objects";
 import { UNKNOWN } from "../support/proxy";
 import { table } from "../support/table";
 
@@ -83,6 +92,16 @@ table("selector-carries-component", [
       finds: ["violation web: spec.template.metadata.labels"],
     },
   ]),
+  {
+    title: "a CronJob has no selector, whatever it states",
+    given: change(workload("CronJob", "web"), "spec.selector", bare),
+    rawOnly: true,
+  },
+  {
+    title: "a patch of a CronJob has none that would be unknown",
+    given: { ...workload("CronJob", "web"), type: "kubernetes:batch/v1:CronJobPatch" },
+    finds: ["unknown web: spec.jobTemplate.spec.template.spec.topologySpreadConstraints"],
+  },
   {
     title: "a CronJob's template without it",
     given: change(
@@ -206,6 +225,40 @@ table("selector-carries-component", [
     }),
   },
   {
+    title: "the same namespace, by an expression",
+    given: from({
+      namespaceSelector: {
+        matchExpressions: [
+          { key: "kubernetes.io/metadata.name", operator: "In", values: ["kube-system"] },
+        ],
+      },
+      podSelector: bare,
+    }),
+  },
+  {
+    title: "among namespaces that are not all exempt",
+    given: from({
+      namespaceSelector: {
+        matchExpressions: [
+          { key: "kubernetes.io/metadata.name", operator: "In", values: ["kube-system", "blog"] },
+        ],
+      },
+      podSelector: bare,
+    }),
+    finds: ["violation allow: spec.ingress[0].from[0].podSelector"],
+  },
+  {
+    title: "a rule's peers not known yet keep the next rule's from nothing",
+    given: policy("allow", {
+      podSelector: by("In", ["web"]),
+      ingress: [{ from: UNKNOWN }, { from: [{ podSelector: bare }] }],
+    }),
+    finds: [
+      "violation allow: spec.ingress[1].from[0].podSelector",
+      "unknown allow: spec.ingress[0].from",
+    ],
+  },
+  {
     title: "pods of another namespace without it",
     given: from({ namespaceSelector: {}, podSelector: bare }),
     finds: ["violation allow: spec.ingress[0].from[0].podSelector"],
@@ -215,6 +268,12 @@ table("selector-carries-component", [
     given: policy("allow", { podSelector: by("In", ["web"]), ingress: [{ from: UNKNOWN }] }),
     finds: ["unknown allow: spec.ingress[0].from"],
   },
+  {
+    title: "a NetworkPolicy of Calico is another kind",
+    given: kube("crd.projectcalico.org/v1", "NetworkPolicy", "deny", {
+      spec: { podSelector: {}, ingress: [{}] },
+    }),
+  },
   // Spread and affinity.
   { title: "spread with it", given: spread({ matchLabels: { [COMPONENT]: "web" } }) },
   {
@@ -223,6 +282,11 @@ table("selector-carries-component", [
     finds: ["violation web: spec.template.spec.topologySpreadConstraints[0].labelSelector"],
   },
   { title: "spread by matchLabelKeys", given: spread(bare, { matchLabelKeys: [COMPONENT] }) },
+  {
+    title: "spread by matchLabelKeys of another label",
+    given: spread(bare, { matchLabelKeys: ["pod-template-hash"] }),
+    finds: ["violation web: spec.template.spec.topologySpreadConstraints[0].labelSelector"],
+  },
   {
     title: "spread by matchLabelKeys without a selector selects nothing",
     given: spread(undefined, { matchLabelKeys: [COMPONENT] }),
@@ -270,12 +334,28 @@ table("selector-carries-component", [
   },
   {
     title: "a ReplicationController's plain selector",
-    given: change(
-      { ...workload("Deployment", "web"), type: "kubernetes:core/v1:ReplicationController" },
-      "kind",
-      "ReplicationController",
-    ),
-    rawOnly: true,
+    given: workload("ReplicationController", "web"),
+  },
+  ...[undefined, {}].map((selector) => ({
+    title: `a ReplicationController's selector is its pods' labels (${JSON.stringify(selector)})`,
+    given: change(workload("ReplicationController", "web"), "spec.selector", selector),
+  })),
+  {
+    title: "a ReplicationController without a selector, of pods without it",
+    given: kube("v1", "ReplicationController", "web", {
+      spec: { template: { metadata: { labels: { [NAME]: "shop" } }, spec: podSpec() } },
+    }),
+    finds: ["violation web: spec.selector", "violation web: spec.template.metadata.labels"],
+  },
+  {
+    title: "a ReplicationController's plain selector without it",
+    given: change(workload("ReplicationController", "web"), "spec.selector", { [NAME]: "shop" }),
+    finds: ["violation web: spec.selector"],
+  },
+  {
+    title: "a ReplicationController's template without it",
+    given: change(workload("ReplicationController", "web"), "spec.template.metadata.labels", {}),
+    finds: ["violation web: spec.template.metadata.labels"],
   },
   {
     title: "no labels at all",

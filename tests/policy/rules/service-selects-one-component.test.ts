@@ -50,6 +50,22 @@ table("service-selects-one-component", [
     says: "pods of 2 components: web (Deployment shop/web), db (StatefulSet shop/db)",
   },
   {
+    title: "one of them is no component, with that rule off",
+    given: [
+      change(pods[0], "spec.template.metadata.labels.app", "shop"),
+      change(workload("Job", "x"), "spec.template.metadata.labels", { app: "shop" }),
+      to({ app: "shop" }),
+    ],
+    settings: { withoutComponent: true },
+    finds: DANGLING,
+    says: "pods of 2 components: web (Deployment shop/web), no component (Job shop/x)",
+  },
+  {
+    title: "two components in an exempt namespace",
+    given: [...pods, budget("web", { selector: both })],
+    settings: { exemptNamespaces: ["shop"] },
+  },
+  {
     title: "a budget for two components",
     given: [...pods, budget("web", { selector: both })],
     finds: ["violation web-budget: spec.selector"],
@@ -103,6 +119,63 @@ table("service-selects-one-component", [
     ],
     finds: ["violation allow: spec.ingress[0].from[0].podSelector"],
   },
+  ...[
+    { matchLabels: { "kubernetes.io/metadata.name": "shop" } },
+    {
+      matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "In", values: ["shop"] }],
+    },
+  ].map((namespaceSelector, i) => ({
+    title: `a peer of its own namespace by name whose labels match no pod (${i})`,
+    given: [
+      ...pods,
+      allow({}, [{ from: [{ namespaceSelector, podSelector: { matchLabels: none } }] }]),
+    ],
+    finds: ["violation allow: spec.ingress[0].from[0].podSelector"],
+  })),
+  {
+    title: "peers of other namespaces, by name and by labels",
+    given: [
+      ...pods,
+      allow({}, [
+        {
+          from: [
+            { matchLabels: { "kubernetes.io/metadata.name": "blog" } },
+            { matchLabels: { team: "shop" } },
+            {
+              matchExpressions: [
+                { key: "kubernetes.io/metadata.name", operator: "In", values: ["shop", "blog"] },
+              ],
+            },
+            {
+              matchExpressions: [
+                { key: "kubernetes.io/metadata.name", operator: "In", values: [] },
+              ],
+            },
+            {},
+          ].map((namespaceSelector) => ({
+            namespaceSelector,
+            podSelector: { matchLabels: none },
+          })),
+        },
+      ]),
+    ],
+  },
+  {
+    title: "a peer of its own namespace by name whose labels match",
+    given: [
+      ...pods,
+      allow({}, [
+        {
+          from: [
+            {
+              namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "shop" } },
+              podSelector: { matchLabels: { [COMPONENT]: "web" } },
+            },
+          ],
+        },
+      ]),
+    ],
+  },
   {
     title: "an egress peer whose labels match no pod",
     given: [
@@ -137,7 +210,13 @@ table("service-selects-one-component", [
   {
     title: "a component that another stack makes",
     given: [...pods, to({ [COMPONENT]: "cache" })],
-    settings: { operatorComponents: ["cache"] },
+    settings: { operatorComponents: ["queue", "cache"] },
+  },
+  {
+    title: "no component at all, with that rule off",
+    given: [...pods, to({ app: "shop" })],
+    settings: { withoutComponent: true },
+    finds: DANGLING,
   },
   {
     title: "an exempt namespace",
@@ -170,16 +249,54 @@ table("service-selects-one-component", [
     finds: DANGLING,
   },
   {
+    title: "a template elsewhere that lacks the component excuses nothing",
+    given: [
+      pods[1],
+      change(change(pods[0], "metadata.namespace", "blog"), "spec.template.metadata.labels", {}),
+      service("web"),
+    ],
+    finds: DANGLING,
+  },
+  {
     title: "a Helm Release in the namespace may make them",
     given: [
       ...pods,
-      resource("kubernetes:helm.sh/v3:Release", "r", {
-        namespace: "shop",
-        metadata: { namespace: "shop" },
-      }),
+      resource("kubernetes:helm.sh/v3:Release", "r", { namespace: "shop" }),
       to(none),
     ],
     finds: ["unknown web: Release"],
+  },
+  {
+    title: "a Helm Release may be in the namespace",
+    given: [
+      ...pods,
+      resource("kubernetes:helm.sh/v3:Release", "r", { namespace: UNKNOWN }),
+      to(none),
+    ],
+    finds: ["unknown web: Release"],
+  },
+  {
+    title: "a Helm Release in the provider's namespace",
+    given: [
+      ...pods,
+      resource(
+        "kubernetes:helm.sh/v3:Release",
+        "r",
+        {},
+        { provider: { props: { namespace: "shop" } } },
+      ),
+      to(none),
+    ],
+    finds: ["unknown web: Release"],
+  },
+  {
+    title: "a Helm Release in another namespace does not",
+    given: [
+      ...pods,
+      resource("kubernetes:helm.sh/v3:Release", "r", { namespace: "blog" }),
+      to(none),
+    ],
+    finds: DANGLING,
   },
   {
     title: "an unknown kind with a pod template may make them",
@@ -199,6 +316,13 @@ table("service-selects-one-component", [
     finds: ["unknown web: Deployment"],
   },
   {
+    title: "labels not known yet of pods in another namespace",
+    given: [
+      change(pods[0], "spec.template.metadata.labels", UNKNOWN),
+      change(service("web"), "metadata.namespace", "tools"),
+    ],
+  },
+  {
     title: "labels not known yet beside pods that match",
     given: [
       ...pods,
@@ -206,6 +330,15 @@ table("service-selects-one-component", [
       service("web"),
     ],
     finds: ["unknown web: Job"],
+  },
+  {
+    title: "labels not known yet that a peer may mean",
+    given: [
+      ...pods,
+      change(workload("Job", "x"), "spec.template.metadata.labels", { [COMPONENT]: UNKNOWN }),
+      allow({}, [{ from: [{ podSelector: { matchLabels: none } }] }]),
+    ],
+    finds: ["unknown allow: Job"],
   },
   {
     title: "labels not known yet that cannot match",

@@ -67,6 +67,20 @@ table("token-only-where-bound", [
     given: [pod({ ...mounted, ...own }), account(), bound({ kind: "Group", name })],
   })),
   {
+    title: "a group bound from no namespace",
+    given: [
+      pod({ ...mounted, ...own }),
+      account(),
+      bound({ kind: "Group", name: "system:serviceaccounts" }, "ClusterRoleBinding", "default"),
+    ],
+  },
+  {
+    title: "a group without a name",
+    given: [pod({ ...mounted, ...own }), account(), bound({ kind: "Group" })],
+    finds: AT,
+    rawOnly: true,
+  },
+  {
     title: "the group of another namespace",
     given: [
       pod({ ...mounted, ...own }),
@@ -83,7 +97,13 @@ table("token-only-where-bound", [
     title: "an account made elsewhere",
     given: pod({ ...mounted, ...own }),
     finds: ["unknown web: ServiceAccount"],
-    says: "not part of this stack",
+    says: "ServiceAccount backup not part of this stack; an `up` will not tell either",
+  },
+  {
+    title: "an account that may be one of the stack",
+    given: [pod({ ...mounted, ...own }), change(account(), "metadata.name", UNKNOWN)],
+    finds: ["unknown web: ServiceAccount"],
+    says: "metadata.name not known yet; `pulumi up` will",
   },
   { title: "a projected token", given: pod(projected()), finds: AT },
   { title: "a projected token for somebody else", given: pod(projected("vault")) },
@@ -99,6 +119,21 @@ table("token-only-where-bound", [
   {
     title: "subjects not known yet",
     given: [pod({ ...mounted, ...own }), account(), change(bound(toBackup), "subjects", UNKNOWN)],
+    finds: ["unknown web: RoleBinding"],
+  },
+  ...[
+    { kind: "ServiceAccount", name: UNKNOWN, namespace: "blog" },
+    { kind: "ServiceAccount", name: "other", namespace: UNKNOWN },
+    { kind: "Group", name: "system:masters", namespace: UNKNOWN },
+    { kind: "User", name: UNKNOWN },
+  ].map((subject, i) => ({
+    title: `a subject that is another one, whatever is not known of it (${i + 1})`,
+    given: [pod({ ...mounted, ...own }), account(), bound(subject)],
+    finds: AT,
+  })),
+  {
+    title: "a group not known yet",
+    given: [pod({ ...mounted, ...own }), account(), bound({ kind: "Group", name: UNKNOWN })],
     finds: ["unknown web: RoleBinding"],
   },
   {

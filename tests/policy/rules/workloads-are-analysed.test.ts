@@ -24,7 +24,29 @@ table("workloads-are-analysed", [
     finds: ["violation web: spec.template"],
   },
   { title: "a Certificate", given: kube("cert-manager.io/v1", "Certificate", "web", { spec: {} }) },
-  { title: "a template that makes nothing", given: kube("v1", "PodTemplate", "web", template) },
+  {
+    title: "a template that makes nothing",
+    given: kube("v1", "PodTemplate", "web", { template: template.spec.template }),
+  },
+  {
+    title: "a template that a controller keeps",
+    given: kube("apps/v1", "ControllerRevision", "web-1", { data: template }),
+  },
+  {
+    title: "a list of pods",
+    given: kube("v1", "PodList", "web", { items: [workload("Pod", "web").props] }),
+    finds: ["violation web: spec.template"],
+    says: "kind PodList of the core group",
+  },
+  {
+    title: "a Release that is not Helm's",
+    given: kube("example.com/v1", "Release", "web", { spec: { chart: "wordpress" } }),
+  },
+  {
+    title: "a Release that is not Helm's, with a pod template",
+    given: kube("example.com/v1", "Release", "web", template),
+    finds: ["violation web: spec.template"],
+  },
   {
     title: "a resource of another provider",
     given: resource("docker:index:Container", "x", template),

@@ -45,6 +45,10 @@ function fillPod(spec: Tree | undefined): void {
     terminationGracePeriodSeconds: 30,
     securityContext: {},
   });
+  for (const volume of list(spec?.volumes)) {
+    const types = Object.keys(volume ?? {}).filter((key) => (volume[key] ?? null) !== null);
+    fill(volume, types.join() === "name" ? { emptyDir: {} } : {});
+  }
   for (const field of ["initContainers", "containers", "ephemeralContainers"]) {
     list(spec?.[field]).forEach(fillContainer);
   }
@@ -68,6 +72,12 @@ const FILL: Record<string, (spec: Tree) => void> = {
     fillPod(spec.template?.spec);
   },
   ReplicaSet: (spec) => {
+    fill(spec, { replicas: 1 });
+    fillPod(spec.template?.spec);
+  },
+  ReplicationController: (spec) => {
+    const isWithout = Object.keys(spec.selector ?? {}).length === 0;
+    Object.assign(spec, isWithout ? { selector: spec.template?.metadata?.labels } : {});
     fill(spec, { replicas: 1 });
     fillPod(spec.template?.spec);
   },

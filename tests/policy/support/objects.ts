@@ -52,6 +52,8 @@ export function workload(kind: string, name: string, pod: Tree = podSpec(), spec
   switch (kind) {
     case "Pod":
       return kube("v1", kind, name, { metadata: { labels }, spec: { ...pod, ...spec } });
+    case "ReplicationController":
+      return kube("v1", kind, name, { spec: { selector: labels, template, ...spec } });
     case "Job":
       return kube("batch/v1", kind, name, { spec: { template, ...spec } });
     case "CronJob":

@@ -29,7 +29,7 @@ export function proxied(raw: RawResource): RawResource {
 /** What a finding is about, short enough for a row. */
 export function brief({ kind, urn, message }: Finding): string {
   const name = urn.split("::").at(-1);
-  const [, path] = /: (?:not judged yet: )?(\S+)/.exec(message) ?? [];
+  const [, path] = /: (?:not judged(?: yet)?: )?(\S+)/.exec(message) ?? [];
   return `${kind} ${name}: ${path.replace(/:$/, "")}`;
 }
 

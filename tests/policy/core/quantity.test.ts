@@ -1,6 +1,6 @@
 /** Quantities are exact, in every notation that Kubernetes has. */
 import assert from "node:assert/strict";
-import { parseBytes, parseQuantity, scaled } from "../../policy/core/quantity";
+import { parseBytes, parseQuantity, scaled } from "../../../policy/core/quantity";
 
 describe("quantities", () => {
   const equal: [string, string][] = [
@@ -15,6 +15,7 @@ describe("quantities", () => {
     ["5.", "5"],
     ["1e3", "1k"],
     ["1E3", "1000"],
+    ["1e10", "10G"],
     ["1e-3", "1m"],
     ["1M", "1000k"],
     ["1G", "1000M"],
@@ -40,6 +41,8 @@ describe("quantities", () => {
     it(`"${text}" is none`, () => assert.equal(parseQuantity(text), undefined));
   }
 
+  it("nothing is none", () => assert.equal(parseQuantity(undefined), undefined));
+
   it("as bytes", () => {
     assert.equal(parseBytes("1Ki"), 1024n);
     assert.equal(parseBytes("none"), undefined);
@@ -53,7 +56,10 @@ describe("quantities", () => {
     ["3", 9, 3],
     ["-1", 9, undefined],
     ["1.5", 9, undefined],
+    ["10", 9, 10],
     ["x%", 9, undefined],
+    ["x5%", 9, undefined],
+    ["5%x", 9, undefined],
     ["", 9, undefined],
   ];
   for (const [value, scale, count] of counts) {

@@ -1,0 +1,7 @@
+/**
+ * Before each run of tests: what a CI or a person's shell sets that changes what programs print is
+ * taken away. A test that is about one of these sets it for the process that it starts.
+ */
+const RENDERING = ["CI", "GITHUB_ACTIONS", "FORCE_COLOR", "NO_COLOR", "NODE_DISABLE_COLORS"];
+
+for (const name of RENDERING) delete process.env[name];
