@@ -1,26 +1,27 @@
 /** One stack, one cluster, one site: settings, connection, site, outputs. */
 import * as pulumi from "@pulumi/pulumi";
-import { connect } from "./components/cluster";
+import { clusterProvider, findCluster } from "./components/cluster";
 import { withholdDebugMessages } from "./components/debug-log";
-import { reportingFailures } from "./components/failure";
+import { withoutSourceMaps } from "./components/failure";
 import { assertDeployable, survey } from "./components/live";
 import { oneFieldManager } from "./components/ownership";
 import { parseSettings } from "./components/settings";
 import { MatomoSite } from "./components/site";
 import { stackConfiguration } from "./components/configuration";
 
+withoutSourceMaps();
 withholdDebugMessages();
 
-export = (): Promise<pulumi.Inputs> =>
-  reportingFailures(async () => {
-    const settings = parseSettings(stackConfiguration());
-    const cluster = await connect(settings.cluster);
-    const live = await survey(cluster.kubeconfig);
-    assertDeployable(settings, live);
-    const site = new MatomoSite(
-      "matomo",
-      { settings, region: cluster.region, liveIdentity: live.identity },
-      { providers: { kubernetes: cluster.provider }, transformations: [oneFieldManager] },
-    );
-    return site.outputs;
-  });
+export = async (): Promise<pulumi.Inputs> => {
+  const settings = parseSettings(stackConfiguration());
+  const { kubeconfig, region } = await findCluster(settings.cluster);
+  const live = await survey(kubeconfig);
+  assertDeployable(settings, live);
+  const kubernetes = clusterProvider(kubeconfig, live.cluster);
+  const site = new MatomoSite(
+    "matomo",
+    { settings, region, liveIdentity: live.identity },
+    { providers: { kubernetes }, transformations: [oneFieldManager] },
+  );
+  return site.outputs;
+};

@@ -24,6 +24,7 @@ import {
   scriptFiles,
   secretFiles,
 } from "./pods";
+import { mebibytes } from "./quantity";
 import { STATE_PORT } from "./web";
 
 export interface BackupArgs {
@@ -40,6 +41,8 @@ export interface BackupArgs {
   /** Host names of the web and database Services. */
   webHost: pulumi.Input<string>;
   databaseHost: pulumi.Input<string>;
+  /** Size of the database's volume, for example 8Gi. */
+  databaseSize: string;
   /** What the site's tables begin with. */
   tablePrefix: string;
   /** The site's primary host name, which the manifest states. */
@@ -48,8 +51,14 @@ export interface BackupArgs {
   backupCredentials: MountedSecret;
 }
 
-/** A run may take this long, in seconds. */
-const DEADLINE_SECONDS = 4 * 3600;
+/**
+ * How long a run may take, in seconds: half an hour for each GiB that the database may have, four times
+ * what a fifth of a processor needs for it; at least four hours, and less than a day, when the next is due.
+ */
+export function deadlineSeconds(databaseSize: string): number {
+  const seconds = Math.ceil(mebibytes(databaseSize) / 1024) * 1800;
+  return Math.min(Math.max(seconds, 4 * 3600), 23 * 3600);
+}
 
 export class Backup extends pulumi.ComponentResource {
   constructor(
@@ -82,7 +91,7 @@ export class Backup extends pulumi.ComponentResource {
           failedJobsHistoryLimit: 1,
           jobTemplate: {
             spec: {
-              activeDeadlineSeconds: DEADLINE_SECONDS,
+              activeDeadlineSeconds: deadlineSeconds(args.databaseSize),
               backoffLimit: 2,
               template: {
                 metadata: {

@@ -14,11 +14,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { type Kubeconfig, readKubeconfig } from "./kubeconfig";
 import { type ClusterSettings, SettingsError } from "./settings";
 
-/** A cluster as the program sees it. */
+/** A cluster as the settings name it. */
 export interface Cluster {
-  /** The only Kubernetes provider of the program. */
-  provider: Provider;
-  /** The same cluster for reads before the deployment. */
   kubeconfig: Kubeconfig;
   /** DigitalOcean region, where the cluster is theirs: volumes must be in it. */
   region?: string;
@@ -45,26 +42,23 @@ export function contextOf(settings: { context: string; kubeconfig: string }): Ku
   }
 }
 
-async function locate(settings: ClusterSettings) {
-  if ("context" in settings) {
-    const kubeconfig = contextOf(settings);
-    return { kubeconfig, identifier: kubeconfig.server, region: undefined };
-  }
-  const found = await getKubernetesCluster({ name: settings.doks });
-  const kubeconfig = readKubeconfig(found.kubeConfigs[0].rawConfig);
-  return { kubeconfig, identifier: `doks:${found.id}`, region: found.region };
-}
-
 /**
- * Connects to the cluster of the settings.
+ * Finds the cluster of the settings.
  * @throws SettingsError when the kubeconfig has no such context; the provider's own error when
  *   DigitalOcean knows no such cluster
  */
-export async function connect(settings: ClusterSettings): Promise<Cluster> {
-  const { kubeconfig, identifier, region } = await locate(settings);
-  const provider = new Provider("cluster", {
+export async function findCluster(settings: ClusterSettings): Promise<Cluster> {
+  if ("context" in settings) return { kubeconfig: contextOf(settings) };
+  const { kubeConfigs, region } = await getKubernetesCluster({ name: settings.doks });
+  return { kubeconfig: readKubeconfig(kubeConfigs[0].rawConfig), region };
+}
+
+/** The only Kubernetes provider of the program. */
+export function clusterProvider(kubeconfig: Kubeconfig, identifier: string): Provider {
+  return new Provider("cluster", {
     kubeconfig: pulumi.secret(kubeconfig.text),
-    // A renewed token must not look like another cluster, or every object would be replaced.
+    // The cluster's own. A renewed token, or the same cluster by another name, must not look like
+    // another one, or every object would be replaced.
     clusterIdentifier: identifier,
     enableServerSideApply: true,
     // A changed ConfigMap or Secret is updated in place. By default the provider replaces it, and
@@ -74,5 +68,4 @@ export async function connect(settings: ClusterSettings): Promise<Cluster> {
     // An expired token must not empty the state, whatever the environment asks for.
     deleteUnreachable: false,
   });
-  return { provider, kubeconfig, region };
 }

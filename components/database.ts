@@ -8,7 +8,12 @@
 import { StatefulSet } from "@pulumi/kubernetes/apps/v1";
 import { ConfigMap, Service } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
-import { type DatabaseCapacity, MAX_ALLOWED_PACKET_MIB } from "./capacity";
+import {
+  type DatabaseCapacity,
+  ARIA_MIB,
+  MAX_ALLOWED_PACKET_MIB,
+  TEMPORARY_TABLE_MIB,
+} from "./capacity";
 import type { MountedSecret } from "./credentials";
 import { NAMES, objectMeta, selectorLabels, serviceMeta } from "./labels";
 import {
@@ -20,10 +25,12 @@ import {
   restrictedPod,
   ROLLOUT_TIMEOUTS,
   scratch,
+  scriptFiles,
   secretFiles,
 } from "./pods";
 import { half } from "./quantity";
 import { STORAGE_CLASS } from "./storage";
+import { versionAnnotation } from "./versions";
 
 /** Matomo's database, by the contract. */
 export const DATABASE_NAME = "matomo";
@@ -35,8 +42,16 @@ export const DATABASE_PORT = 3306;
  */
 const TEMPLATE_SIZE = "8Gi";
 
+const OPTIONS = "99-matomo.cnf";
+/** Starts the server, whatever an earlier first start left. */
+const START = "database-start.sh";
+/** Run by the image's entrypoint at the end of a first start. */
+const MADE = "database-made.sh";
+
 export interface DatabaseArgs {
   image: string;
+  /** The image's version, as its tag or the settings tell it. */
+  version: string;
   /** Memory limit, for example 1Gi. */
   memory: string;
   /** Buffers and connections that fit it. */
@@ -54,7 +69,15 @@ export function serverOptions(capacity: DatabaseCapacity): string {
     `innodb_buffer_pool_size = ${capacity.bufferPoolMib}M`,
     `max_connections = ${capacity.maxConnections}`,
     `max_allowed_packet = ${MAX_ALLOWED_PACKET_MIB}M`,
+    `tmp_memory_table_size = ${TEMPORARY_TABLE_MIB}M`,
+    `aria_pagecache_buffer_size = ${ARIA_MIB}M`,
+    "# No table is MyISAM's.",
+    "key_buffer_size = 1M",
     "character_set_server = utf8mb4",
+    "# A client whose node is gone gives its locks back after two minutes, not two hours.",
+    "tcp_keepalive_time = 60",
+    "tcp_keepalive_interval = 10",
+    "tcp_keepalive_probes = 6",
     "# An answered visit is on the disk.",
     "innodb_flush_log_at_trx_commit = 1",
     "# ext4 keeps one at the volume's root; it is no database.",
@@ -73,10 +96,10 @@ export class Database extends pulumi.ComponentResource {
 
   constructor(name: string, args: DatabaseArgs, opts: pulumi.ComponentResourceOptions) {
     super("matomo:index:Database", name, {}, opts);
-    const options = { "99-matomo.cnf": serverOptions(args.capacity) };
+    const files = { [OPTIONS]: serverOptions(args.capacity), ...scriptFiles(START, MADE) };
     const config = new ConfigMap(
       "config",
-      { metadata: objectMeta(NAMES.database, "mariadb"), data: options },
+      { metadata: objectMeta(NAMES.database, "mariadb"), data: files },
       { parent: this },
     );
     const service = new Service(
@@ -96,12 +119,18 @@ export class Database extends pulumi.ComponentResource {
         metadata: objectMeta(NAMES.database, "mariadb"),
         spec: {
           replicas: 1,
+          // A pod that never becomes ready would keep the controller from the next template, also from
+          // the one before it. There is one pod, so that nothing is done beside anything else.
+          podManagementPolicy: "Parallel",
           serviceName: NAMES.database,
           selector: { matchLabels: selectorLabels("mariadb") },
           template: {
             metadata: {
               labels: selectorLabels("mariadb"),
-              annotations: mountChecksum(options, args.credentials.data),
+              annotations: {
+                ...mountChecksum(files, args.credentials.data),
+                ...versionAnnotation(args.image, args.version),
+              },
             },
             spec: this.pod(args, config.metadata.name),
           },
@@ -122,8 +151,13 @@ export class Database extends pulumi.ComponentResource {
         protect: true,
         customTimeouts: ROLLOUT_TIMEOUTS,
         dependsOn: [service, args.claim],
-        // Immutable on a StatefulSet: a difference would replace it. The claim grows by itself.
-        ignoreChanges: ["spec.volumeClaimTemplates", "spec.serviceName"],
+        // Immutable on a StatefulSet: a difference, as an adopted one has it, would replace it. The
+        // claim grows by itself.
+        ignoreChanges: [
+          "spec.volumeClaimTemplates",
+          "spec.serviceName",
+          "spec.podManagementPolicy",
+        ],
       },
     );
     this.host = service.metadata.name;
@@ -142,6 +176,7 @@ export class Database extends pulumi.ComponentResource {
         {
           name: "mariadb",
           image: args.image,
+          command: ["bash", `/opt/matomo/scripts/${START}`],
           env: [
             { name: "MARIADB_DATABASE", value: DATABASE_NAME },
             { name: "MARIADB_USER_FILE", value: secret("mariadb-username") },
@@ -160,6 +195,8 @@ export class Database extends pulumi.ComponentResource {
           volumeMounts: [
             { name: "data", mountPath: "/var/lib/mysql" },
             { name: "config", mountPath: "/etc/mysql/conf.d", readOnly: true },
+            { name: "scripts", mountPath: "/opt/matomo/scripts", readOnly: true },
+            { name: "first-start", mountPath: "/docker-entrypoint-initdb.d", readOnly: true },
             { name: "credentials", mountPath: "/run/secrets/mariadb", readOnly: true },
             { name: "run", mountPath: "/run/mysqld" },
             { name: "tmp", mountPath: "/tmp" },
@@ -167,7 +204,9 @@ export class Database extends pulumi.ComponentResource {
         },
       ],
       volumes: [
-        configFiles("config", config),
+        configFiles("config", config, 0o444, [OPTIONS]),
+        configFiles("scripts", config, 0o555, [START]),
+        configFiles("first-start", config, 0o555, [MADE]),
         secretFiles("credentials", args.credentials.name, [
           "mariadb-username",
           "mariadb-password",

@@ -29,8 +29,8 @@ export interface EdgeArgs {
   issuer: "staging" | "production";
   /** Address that Let's Encrypt warns. */
   email: string;
-  /** Requests per second and address. */
-  requestsPerSecond: number;
+  /** Requests per second and address; none where no ingress-nginx reads its annotations. */
+  requestsPerSecond?: number;
   /** The web Service and its port. */
   service: pulumi.Input<string>;
   servicePort: number;
@@ -40,15 +40,15 @@ export interface EdgeArgs {
  * Annotations of the Ingress, all of them documented by ingress-nginx. That only TLS 1.3 is spoken
  * cannot be promised here: the controller's own ConfigMap decides it (docs/operations.md).
  */
-export function ingressAnnotations(args: Pick<EdgeArgs, "class" | "requestsPerSecond">) {
-  if (args.class !== "nginx") return {};
+export function ingressAnnotations(requestsPerSecond: number | undefined) {
+  if (requestsPerSecond === undefined) return {};
   const nginx = {
     "force-ssl-redirect": "true",
     "proxy-body-size": `${BODY_MIB}m`,
     "proxy-connect-timeout": "60",
     "proxy-read-timeout": "600",
     "proxy-send-timeout": "600",
-    "limit-rps": String(args.requestsPerSecond),
+    "limit-rps": String(requestsPerSecond),
     "limit-burst-multiplier": "5",
   };
   return Object.fromEntries(
@@ -120,7 +120,10 @@ export class Edge extends pulumi.ComponentResource {
       {
         metadata: {
           ...objectMeta(NAMES.web, "web"),
-          annotations: { "cert-manager.io/issuer": issuer, ...ingressAnnotations(args) },
+          annotations: {
+            "cert-manager.io/issuer": issuer,
+            ...ingressAnnotations(args.requestsPerSecond),
+          },
         },
         spec: {
           ingressClassName: args.class,

@@ -1,11 +1,4 @@
-/**
- * How the program ends when it cannot go on: a refusal with its message alone, anything else with
- * the frames of this program.
- *
- * Pulumi prints an error through Node's `inspect` with colours. Node 20 loops there on a frame such
- * as `node_modules/@pulumi/resource.ts`, which source maps make of Pulumi's own files, until memory
- * is short: half a minute for each failing preview. So no such frame leaves this program.
- */
+/** How the program ends when it cannot go on. */
 import { RunError } from "@pulumi/pulumi/errors";
 
 /** The program stopped on purpose, before anything was touched; its message says all. */
@@ -17,20 +10,13 @@ export class Refusal extends RunError {
   }
 }
 
-/** Runs the program; what it throws is shown as described above. */
-export async function reportingFailures<T>(program: () => Promise<T>): Promise<T> {
-  try {
-    return await program();
-  } catch (error) {
-    throw presentable(error);
-  }
-}
-
-/** The error as Pulumi is to print it. */
-export function presentable(error: unknown): Error {
-  if (error instanceof Refusal) return error;
-  const failure = error instanceof Error ? error : new Error(String(error));
-  const own = (line: string) => !line.includes("node_modules");
-  failure.stack = failure.stack?.split("\n").filter(own).join("\n");
-  return failure;
+/**
+ * Leaves stack traces as V8 writes them. Types are stripped line by line, so the lines of this
+ * program are right without a source map. Pulumi's program runner maps the frames of Pulumi's own
+ * files too: at each promise that it follows, a twentieth of a preview's time, and onto names such
+ * as `node_modules/@pulumi/resource.ts`, on which Node 20's `inspect` with colours, which prints an
+ * error, loops for most of a minute.
+ */
+export function withoutSourceMaps(): void {
+  Object.assign(Error, { prepareStackTrace: undefined });
 }

@@ -2,10 +2,9 @@
  * Reads of the live namespace before a deployment, over the one connection that the stack's settings
  * name. Node's own HTTP client: a full Kubernetes client costs every preview most of a second.
  */
-import * as http from "node:http";
-import * as https from "node:https";
 import * as path from "node:path";
 import { Refusal } from "./failure";
+import { exchange } from "./http";
 import type { Kubeconfig } from "./kubeconfig";
 import { NAMESPACE } from "./labels";
 
@@ -16,6 +15,8 @@ const TIMEOUT_MS = 15_000;
 export interface KubernetesObject {
   metadata: {
     name: string;
+    uid: string;
+    creationTimestamp?: string;
     labels?: Record<string, string>;
     annotations?: Record<string, string>;
     managedFields?: { manager?: string }[];
@@ -52,7 +53,10 @@ export async function get<T = KubernetesObject>(
 ): Promise<T | undefined> {
   const url = new URL(where, kubeconfig.server);
   const { headers, ...options } = { ...kubeconfig.requestOptions(), timeout: TIMEOUT_MS };
-  const { status, body } = await read(url, { ...options, headers: { ...headers, accept } });
+  const asked = exchange(url, { ...options, headers: { ...headers, accept } });
+  const { status, body } = await asked.catch(({ message }: Error) => {
+    throw new Refusal(`the cluster at ${url.origin} cannot be reached: ${message}`);
+  });
   if (status === 404) return undefined;
   if (status !== 200) {
     throw new Refusal(
@@ -60,21 +64,4 @@ export async function get<T = KubernetesObject>(
     );
   }
   return JSON.parse(body) as T;
-}
-
-function read(url: URL, options: https.RequestOptions): Promise<{ status?: number; body: string }> {
-  const client = url.protocol === "https:" ? https : http;
-  return new Promise((resolve, reject) => {
-    const request = client.get(url, options, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("end", () => {
-        resolve({ status: response.statusCode, body: Buffer.concat(chunks).toString() });
-      });
-    });
-    request.on("timeout", () => request.destroy(new Error(`no answer in ${TIMEOUT_MS / 1000} s`)));
-    request.on("error", ({ message }) => {
-      reject(new Refusal(`the cluster at ${url.origin} cannot be reached: ${message}`));
-    });
-  });
 }

@@ -19,6 +19,7 @@ import {
   objectMeta,
   selectorLabels,
 } from "./labels";
+import { PRIVATE_RANGES } from "./ranges";
 import { INTERNAL_PORT, SITE_PORT, STATE_PORT } from "./web";
 
 type Rule = types.input.networking.v1.NetworkPolicyIngressRule &
@@ -27,8 +28,6 @@ type Peer = types.input.networking.v1.NetworkPolicyPeer;
 
 /** Port of the pod with which cert-manager answers Let's Encrypt. */
 const SOLVER_PORT = 8089;
-/** Ranges that are no public address: clusters, VPCs and the metadata service. */
-const PRIVATE_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"];
 
 export interface NetworkArgs {
   /** Namespace of the ingress or gateway controller's pods. */

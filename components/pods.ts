@@ -61,9 +61,15 @@ export function scratch(name: string, sizeLimit: string): Volume {
   return { name, emptyDir: { sizeLimit } };
 }
 
-/** A ConfigMap's files; `mode` is octal. */
-export function configFiles(name: string, configMap: pulumi.Input<string>, mode = 0o444): Volume {
-  return { name, configMap: { name: configMap, defaultMode: mode } };
+/** A ConfigMap's files, or those of some keys; `mode` is octal. */
+export function configFiles(
+  name: string,
+  configMap: pulumi.Input<string>,
+  mode = 0o444,
+  keys?: string[],
+): Volume {
+  const items = keys && { items: asFiles(keys) };
+  return { name, configMap: { name: configMap, defaultMode: mode, ...items } };
 }
 
 /** Some keys of a Secret as files that only the pod's group may read. */
@@ -72,9 +78,16 @@ export function secretFiles(
   secretName: pulumi.Input<string>,
   keys: string[],
 ): Volume {
-  const items = keys.map((key) => ({ key, path: key }));
-  return { name, secret: { secretName, defaultMode: 0o440, items } };
+  return { name, secret: { secretName, defaultMode: 0o440, items: asFiles(keys) } };
 }
+
+/** Each key as a file of its name. */
+function asFiles(keys: string[]) {
+  return keys.map((key) => ({ key, path: key }));
+}
+
+/** On the template of every pod of this program, and on no pod of anybody else's. */
+export const MOUNTS_ANNOTATION = "matomo-fleet/mounts";
 
 /**
  * Pod annotations with one checksum over all that the pod mounts, so that a changed script,
@@ -87,5 +100,5 @@ export function mountChecksum(
   const digest = pulumi
     .all(mounted.map((data) => pulumi.output(data)))
     .apply((parts) => createHash("sha256").update(JSON.stringify(parts)).digest("hex"));
-  return { "matomo-fleet/mounts": pulumi.unsecret(digest) };
+  return { [MOUNTS_ANNOTATION]: pulumi.unsecret(digest) };
 }

@@ -3,8 +3,10 @@
  * are (design decision 11).
  */
 import { z } from "zod";
-import { scheduleError } from "../policy/core/cron";
+import { isTimeZone, scheduleError } from "../policy/core/cron";
+import { isMoving } from "../policy/core/images";
 import { parseMebibytes } from "./quantity";
+import { holdsPrivate } from "./ranges";
 
 /** Text of a certain form; one message says what is allowed, whatever was found. */
 const text = (pattern: RegExp, allowed: string) =>
@@ -42,26 +44,22 @@ const schedule = z.string({ error: "five cron fields" }).superRefine((text, cont
 const image = text(
   /^[a-z0-9][\w.:/-]*(:[\w][\w.-]*|@sha256:[0-9a-f]{64})$/,
   "an image with a tag or digest such as registry.example.com/matomo:5.5.1-apache",
-).refine((text) => !text.endsWith(":latest"), "a tag that stays what it is, not latest");
+).refine((text) => !isMoving(text), "a tag that stays what it is, not latest, lts or the like");
 
 const dnsLabel = text(
   /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
   "a Kubernetes name: a-z, 0-9 and -, 63 at most",
 );
 
-const cidr = accepted(
-  (text) => z.cidrv4().safeParse(text).success || z.cidrv6().safeParse(text).success,
-  "an address range in CIDR form such as 203.0.113.0/24",
+/** A private range holds pods, and no pod may tell a visitor's address (scripts/apache.conf). */
+const publicRange = accepted(
+  (text) =>
+    (z.cidrv4().safeParse(text).success || z.cidrv6().safeParse(text).success) &&
+    !holdsPrivate(text),
+  "a public address range in CIDR form such as 203.0.113.0/24",
 );
 
-const timeZone = accepted((zone) => {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: zone });
-    return true;
-  } catch {
-    return false;
-  }
-}, "an IANA time zone such as Europe/Berlin");
+const timeZone = accepted(isTimeZone, "an IANA time zone such as Europe/Berlin");
 
 const url = z.url({ protocol: /^https?$/, error: "a URL such as https://www.example.com" });
 
@@ -150,10 +148,10 @@ export const settingsSchema = z.strictObject({
       controllerNamespace: dnsLabel.default("ingress-nginx"),
       /** Let's Encrypt: staging until the name resolves, then production (incident 16). */
       issuer: z.enum(["staging", "production"]).default("staging"),
-      /** Requests per second and address (ingress-nginx limit-rps). */
-      requestsPerSecond: z.int().min(1).max(10000).default(50),
-      /** Public proxies before the ingress, Cloudflare's for example; the cluster's own are known. */
-      proxies: z.array(cidr).default([]),
+      /** Requests per second and address; default: 50. ingress-nginx alone takes it, as limit-rps. */
+      requestsPerSecond: z.int().min(1).max(10000).optional(),
+      /** Public proxies before the ingress controller, Cloudflare's for example. */
+      proxies: z.array(publicRange).default([]),
     })
     .prefault({}),
   /** What a site records of its visitors. What is not stated here is left to Matomo's own UI. */

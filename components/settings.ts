@@ -10,6 +10,7 @@ import { databaseCapacity, webCapacity } from "./capacity";
 import { Refusal } from "./failure";
 import { mebibytes } from "./quantity";
 import { type ClusterSettings, type Settings, settingsSchema } from "./settings-schema";
+import { imageVersion } from "./versions";
 
 export type { ClusterSettings, Settings };
 
@@ -65,7 +66,7 @@ function describe(issue: z.core.$ZodIssue, root: unknown): string[] {
   const key = (path: PropertyKey[]) => `matomo:${path.map(String).join(".")}`;
   if (issue.code === "unrecognized_keys") {
     const shape = valueAt(settingsSchema.shape, issue.path.slice(0, 1)) as z.ZodType | undefined;
-    const known = Object.keys(objectShape(issue.path.length ? shape : settingsSchema));
+    const known = settingNames(issue.path.length ? shape : settingsSchema);
     return issue.keys.map(
       (name) => `${key([...issue.path, name])}: no such setting; allowed: ${known.join(", ")}`,
     );
@@ -75,34 +76,71 @@ function describe(issue: z.core.$ZodIssue, root: unknown): string[] {
   return [`${key(issue.path)}: ${shown}; ${allowed(issue)}`];
 }
 
-function objectShape(type: z.ZodType | undefined): Record<string, unknown> {
-  if (type instanceof z.ZodPrefault) return objectShape(type.unwrap() as z.ZodType);
-  return type instanceof z.ZodObject ? type.shape : {};
+/** Keys that an object of the schema may have; of a choice between objects, all of theirs. */
+function settingNames(type: z.ZodType | undefined): string[] {
+  if (type instanceof z.ZodPrefault) return settingNames(type.unwrap() as z.ZodType);
+  if (type instanceof z.ZodUnion) {
+    const names = type.options.flatMap((option) => settingNames(option as z.ZodType));
+    return [...new Set(names)];
+  }
+  return type instanceof z.ZodObject ? Object.keys(type.shape) : [];
 }
 
-/** Faults that no single key shows: limits that contradict each other, names stated twice. */
-function contradictions(settings: Settings): string[] {
+/** Faults that no single key shows, between keys that have none: limits, names stated twice. */
+function contradictions({ matomo, mariadb, ...settings }: Partial<Settings>): string[] {
   const problems: string[] = [];
   const check = (key: string, found: string, result: object | string) => {
     if (typeof result === "string") problems.push(`matomo:${key}: found "${found}"; ${result}`);
   };
-  const { matomo, mariadb } = settings;
-  check("matomo.memory", matomo.memory, webCapacity(mebibytes(matomo.memory), matomo.workers));
-  const database = databaseCapacity(mebibytes(mariadb.memory), matomo.workers);
-  check("mariadb.memory", mariadb.memory, database);
-  const repeated = settings.aliases.filter((alias, i, all) => {
+  if (matomo) {
+    check("matomo.memory", matomo.memory, webCapacity(mebibytes(matomo.memory), matomo.workers));
+  }
+  if (matomo && mariadb) {
+    const database = databaseCapacity(mebibytes(mariadb.memory), matomo.workers);
+    check("mariadb.memory", mariadb.memory, database);
+  }
+  const repeated = (settings.aliases ?? []).filter((alias, i, all) => {
     return alias === settings.domain || all.indexOf(alias) !== i;
   });
   for (const alias of repeated) {
     problems.push(`matomo:aliases: found "${alias}" twice; allowed: each host name once`);
   }
-  if (settings.storage.mode === "volumes" && !("doks" in settings.cluster)) {
+  const { storage, cluster, edge } = settings;
+  if (storage?.mode === "volumes" && cluster && !("doks" in cluster)) {
     problems.push(
       'matomo:storage.mode: found "volumes"; allowed: "dynamic", because matomo:cluster names no ' +
         "DigitalOcean cluster that a volume could be made for",
     );
   }
+  if (edge?.requestsPerSecond !== undefined && requestLimit({ edge }) === undefined) {
+    problems.push(
+      `matomo:edge.requestsPerSecond: found ${edge.requestsPerSecond}; allowed: none, because the ` +
+        `controller of class "${edgeClass({ edge })}" is told no limit: set it at the controller`,
+    );
+  }
   return problems;
+}
+
+/** An image whose tag does not tell its version needs it stated: a default would be a guess. */
+function unknownVersions(sound: Partial<Settings>, decoded: Record<string, unknown>): string[] {
+  return (["matomo", "mariadb"] as const).flatMap((program) => {
+    if (!sound[program]) return [];
+    const { image, version } = (decoded[program] ?? {}) as Record<string, unknown>;
+    if (typeof image !== "string" || version !== undefined || imageVersion(image)) return [];
+    return [
+      `matomo:${program}.version: missing; allowed: the version x.y.z of the image, which ` +
+        `"${image}" does not tell`,
+    ];
+  });
+}
+
+/** The keys that have no fault of their own. */
+function soundParts(decoded: Record<string, unknown>): Partial<Settings> {
+  const parts = Object.entries(settingsSchema.shape).flatMap(([key, schema]) => {
+    const part = (schema as z.ZodType).safeParse(decoded[key]);
+    return part.success ? [[key, part.data]] : [];
+  });
+  return Object.fromEntries(parts) as Partial<Settings>;
 }
 
 /**
@@ -112,22 +150,42 @@ function contradictions(settings: Settings): string[] {
 export function parseSettings(raw: Record<string, string>): Settings {
   const decoded = decode(raw);
   const parsed = settingsSchema.safeParse(decoded);
-  if (!parsed.success) {
-    throw new SettingsError(parsed.error.issues.flatMap((issue) => describe(issue, decoded)));
-  }
-  const problems = contradictions(parsed.data);
-  if (problems.length) throw new SettingsError(problems);
+  const sound = parsed.data ?? soundParts(decoded);
+  const problems = [
+    ...(parsed.error?.issues ?? []).flatMap((issue) => describe(issue, decoded)),
+    ...contradictions(sound),
+    ...unknownVersions(sound, decoded),
+  ];
+  if (!parsed.success || problems.length) throw new SettingsError(problems);
   return parsed.data;
 }
 
 /** The IngressClass or GatewayClass: the stated one, or what DOKS clusters have. */
-export function edgeClass({ edge }: Settings): string {
+export function edgeClass({ edge }: Pick<Settings, "edge">): string {
   return edge.class ?? (edge.kind === "ingress" ? "nginx" : "cilium");
+}
+
+/**
+ * Requests per second and address that the controller is told to take; undefined where it is none of
+ * ingress-nginx. A cluster with two of that names its classes `nginx-public` and the like.
+ */
+export function requestLimit({ edge }: Pick<Settings, "edge">): number | undefined {
+  const isNginx = edge.kind === "ingress" && edgeClass({ edge }).split("-").includes("nginx");
+  return isNginx ? (edge.requestsPerSecond ?? 50) : undefined;
 }
 
 /** All host names of the site, the primary one first. */
 export function siteHosts(settings: Settings): string[] {
   return [settings.domain, ...settings.aliases];
+}
+
+/**
+ * The version that a program is to run: what an image of one's own is tagged with, as far as the tag
+ * tells one, else the stated version.
+ */
+export function wantedVersion(settings: Settings, program: "matomo" | "mariadb"): string {
+  const { image, version } = settings[program];
+  return (image === undefined ? undefined : imageVersion(image)) ?? version;
 }
 
 /** The image of each program: the stated one, or the official one of the stated version. */

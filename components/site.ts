@@ -13,7 +13,14 @@ import { NAMES, NAMESPACE } from "./labels";
 import { SiteNamespace } from "./namespace";
 import { Network } from "./network";
 import { mebibytes } from "./quantity";
-import { edgeClass, type Settings, siteHosts, siteImages } from "./settings";
+import {
+  edgeClass,
+  requestLimit,
+  type Settings,
+  siteHosts,
+  siteImages,
+  wantedVersion,
+} from "./settings";
 import { Storage } from "./storage";
 import { SERVICE_PORT, Web } from "./web";
 
@@ -24,8 +31,6 @@ const DATABASE = {
   name: DATABASE_NAME,
   prefix: "matomo_",
 };
-/** Pods, nodes and load balancers of a cluster: the proxies nearest to the web pod. */
-const CLUSTER_RANGES = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 
 export interface MatomoSiteArgs {
   settings: Settings;
@@ -86,6 +91,7 @@ export class MatomoSite extends pulumi.ComponentResource {
       "database",
       {
         image: images.mariadb,
+        version: wantedVersion(settings, "mariadb"),
         memory: mariadb.memory,
         capacity: capacity.database,
         claim: volumes.databaseClaim,
@@ -97,12 +103,13 @@ export class MatomoSite extends pulumi.ComponentResource {
       "web",
       {
         image: images.matomo,
+        version: wantedVersion(settings, "matomo"),
         memory: matomo.memory,
         ...capacity.web,
         opcacheMib: OPCACHE_MIB,
         hosts,
         website: { ...settings.website, url: settings.website.url ?? `https://${settings.domain}` },
-        proxies: [...CLUSTER_RANGES, ...edge.proxies],
+        proxies: edge.proxies,
         geoip: egress.geoip,
         privacy: settings.privacy,
         database: DATABASE,
@@ -133,6 +140,7 @@ export class MatomoSite extends pulumi.ComponentResource {
         claim: volumes.backupClaim,
         webHost: web.host,
         databaseHost: database.host,
+        databaseSize: settings.storage.database,
         tablePrefix: DATABASE.prefix,
         siteHost: settings.domain,
         databaseCredentials: credentials.database,
@@ -145,6 +153,7 @@ export class MatomoSite extends pulumi.ComponentResource {
       {
         ...edge,
         class: edgeClass(settings),
+        requestsPerSecond: requestLimit(settings),
         hosts,
         email,
         service: web.host,

@@ -15,3 +15,24 @@ export function compareVersions(a: string, b: string): number {
 export function imageVersion(image: string): string | undefined {
   return /:(\d+\.\d+\.\d+)(?:[-+][\w.-]*)?(?:@sha256:[0-9a-f]+)?$/.exec(image)?.[1];
 }
+
+/** On the template of a pod whose image's tag does not tell its version: the stated one. */
+const VERSION_ANNOTATION = "matomo-fleet/version";
+
+/** Annotations of a pod template, so that a live pod tells its version even where its image does not. */
+export function versionAnnotation(image: string, version: string): Record<string, string> {
+  return imageVersion(image) === undefined ? { [VERSION_ANNOTATION]: version } : {};
+}
+
+/** A pod, or the template of one. */
+interface PodLike {
+  metadata?: { annotations?: Record<string, string> };
+  spec?: { containers: { image?: string }[] };
+}
+
+/** Version of what a pod runs, as its image's tag or its annotation tells it. */
+export function podVersion({ metadata, spec }: PodLike): string | undefined {
+  return (
+    imageVersion(spec?.containers[0].image ?? "") ?? metadata?.annotations?.[VERSION_ANNOTATION]
+  );
+}

@@ -20,7 +20,7 @@ export interface RenderArgs {
   phpMemoryMib: number;
   /** opcache's shared memory in MiB. */
   opcacheMib: number;
-  /** Address ranges whose X-Forwarded-For is believed: the ingress controller's, public proxies'. */
+  /** Address ranges of public proxies before the ingress controller, which may tell a visitor's address. */
   proxies: string[];
   /** Whether Matomo may download its GeoIP database. */
   geoip: boolean;
@@ -66,7 +66,7 @@ export function siteConf(args: Pick<RenderArgs, "workers">): string {
   return `# Generated from the stack's settings.\nDefine WORKERS ${args.workers}\n`;
 }
 
-/** Who may tell a visitor's address. */
+/** Who may tell a visitor's address besides the ingress controller (apache.conf). */
 export function proxiesConf(args: Pick<RenderArgs, "proxies">): string {
   const lines = args.proxies.map((range) => `RemoteIPInternalProxy ${range}`);
   return ["# Generated from the stack's settings.", ...lines, ""].join("\n");

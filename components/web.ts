@@ -26,6 +26,7 @@ import {
 } from "./pods";
 import { half } from "./quantity";
 import { type RenderArgs, webConfig } from "./web-config";
+import { versionAnnotation } from "./versions";
 
 /** Ports of the web pod: for the ingress, for the backup, for pods of the namespace. */
 export const SITE_PORT = 8080;
@@ -50,6 +51,8 @@ const SCRIPTS = [
 
 export interface WebArgs extends RenderArgs {
   image: string;
+  /** The image's version, as its tag or the settings tell it. */
+  version: string;
   /** Memory limit, for example 1Gi. */
   memory: string;
   /** The claim that holds the state. */
@@ -94,15 +97,18 @@ export class Web extends pulumi.ComponentResource {
           template: {
             metadata: {
               labels: selectorLabels("web"),
-              annotations: mountChecksum(config, scripts, ...secrets.map(({ data }) => data)),
+              annotations: {
+                ...mountChecksum(config, scripts, ...secrets.map(({ data }) => data)),
+                ...versionAnnotation(args.image, args.version),
+              },
             },
             spec: {
               serviceAccountName: account.metadata.name,
               automountServiceAccountToken: false,
               securityContext: restrictedPod(WWW_DATA),
-              // Apache answers what it has accepted (GracefulShutdownTimeout) before it goes.
-              terminationGracePeriodSeconds: 45,
-              initContainers: this.initContainers(),
+              // An update of the schema that has begun comes to its end. Apache takes seconds: it only
+              // answers what it has accepted (GracefulShutdownTimeout).
+              terminationGracePeriodSeconds: ROLLOUT_SECONDS,
               containers: [this.server()],
               volumes: this.volumes(configMap, scriptMap),
             },
@@ -138,31 +144,11 @@ export class Web extends pulumi.ComponentResource {
     );
   }
 
-  private initContainers() {
-    const common = {
-      image: this.args.image,
-      securityContext: restrictedContainer,
-      // The init containers run alone, so each may take what the server takes later.
-      resources: this.resources(),
-    };
-    const scripts = "/opt/matomo/scripts";
-    return [
-      {
-        ...common,
-        name: "layout",
-        command: ["bash", `${scripts}/layout.sh`],
-        volumeMounts: this.mounts(),
-      },
-      {
-        ...common,
-        name: "install",
-        command: ["php", `${scripts}/install.php`],
-        env: [{ name: "PHP_INI_SCAN_DIR", value: ":/opt/matomo/config" }],
-        volumeMounts: this.mounts("site-credentials", "database-credentials"),
-      },
-    ];
-  }
-
+  /**
+   * Lays out code and state, brings schema and settings up, and serves. One container for all of it: an
+   * init container costs each rollout a second more without a site, as kubelet looks for its end once
+   * a second only.
+   */
   private server() {
     const headers = [
       { name: "Host", value: this.args.hosts[0] },
@@ -170,26 +156,51 @@ export class Web extends pulumi.ComponentResource {
       { name: "X-Forwarded-Proto", value: "https" },
     ];
     const get = (path: string) => ({ path, port: "internal", httpHeaders: headers });
+    const scripts = "/opt/matomo/scripts";
+    const steps = [
+      // The first process of a container has no default for a signal, and the official image asks for
+      // SIGWINCH instead of SIGTERM. A step that runs, an update of the schema for example, is finished;
+      // no other is begun. Whoever only waits looks for the file.
+      "rm -f /tmp/stopping",
+      "trap 'touch /tmp/stopping' TERM INT WINCH",
+      "go_on() { [ ! -e /tmp/stopping ] || exit 143; }",
+      `bash ${scripts}/layout.sh`,
+      "go_on",
+      `php ${scripts}/install.php & step=$!`,
+      // `wait` returns at a signal, too; when the step has ended, with its status.
+      "while kill -0 $step 2>/dev/null; do wait $step || true; done",
+      "wait $step",
+      "go_on",
+      // In the same shell: a new one would have no trap at first, and the signal would be lost.
+      `. ${scripts}/web-start.sh`,
+    ].join("\n");
     return {
       name: "web",
       image: this.args.image,
-      command: ["bash", "/opt/matomo/scripts/web-start.sh"],
+      command: ["bash", "-ec", steps],
       env: [{ name: "PHP_INI_SCAN_DIR", value: ":/opt/matomo/config" }],
       ports: [
         { name: "http", containerPort: SITE_PORT },
         { name: "state", containerPort: STATE_PORT },
         { name: "internal", containerPort: INTERNAL_PORT },
       ],
-      // The first request fills the caches, so that no visitor pays for them.
+      // The first request fills the caches, so that no visitor pays for them. An update of a large
+      // schema may take as long as a rollout may: no probe ends it.
       startupProbe: {
         httpGet: get("/index.php"),
         timeoutSeconds: 30,
-        periodSeconds: 2,
-        failureThreshold: 150,
+        periodSeconds: 1,
+        failureThreshold: ROLLOUT_SECONDS,
       },
       livenessProbe: { tcpSocket: { port: "http" }, timeoutSeconds: 5, periodSeconds: 20 },
-      // Without parameters the tracker answers without the database.
-      readinessProbe: { httpGet: get("/matomo.php"), timeoutSeconds: 5, periodSeconds: 5 },
+      // Without parameters the tracker answers without the database. Each second: kubelet asks first
+      // when it has not yet noted that the pod has started, and a period later again.
+      readinessProbe: {
+        httpGet: get("/matomo.php"),
+        timeoutSeconds: 5,
+        periodSeconds: 1,
+        failureThreshold: 15,
+      },
       resources: this.resources(),
       securityContext: restrictedContainer,
       volumeMounts: this.mounts("site-credentials", "database-credentials", "backup-credentials"),

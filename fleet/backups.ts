@@ -9,7 +9,7 @@ import { Refusal } from "../components/failure";
 import { NAMES, NAMESPACE } from "../components/labels";
 import type { Cluster } from "./cluster";
 import { Failure } from "./errors";
-import { assertNoneRuns, jobName, readCronJob, runJob } from "./jobs";
+import { assertNoneRuns, jobName, ONCE, readCronJob, runJob } from "./jobs";
 import type { Progress } from "./run";
 
 /** A backup that was restored and compared before it was published. */
@@ -93,7 +93,7 @@ export function listJob(cronJob: V1CronJob, name: string): V1Job {
     apiVersion: "batch/v1",
     kind: "Job",
     metadata: { name, namespace: NAMESPACE, labels: cronJob.metadata!.labels },
-    spec: { backoffLimit: 0, activeDeadlineSeconds: DEADLINE, template },
+    spec: { ...ONCE, activeDeadlineSeconds: DEADLINE, template },
   };
 }
 

@@ -3,7 +3,7 @@
  * of the reports, and is removed again.
  */
 import { randomBytes } from "node:crypto";
-import * as https from "node:https";
+import { type Answer, exchange } from "../components/http";
 import { Failure, reason } from "./errors";
 import type { Progress } from "./run";
 import { type Address, requestTo } from "./site-probe";
@@ -12,9 +12,6 @@ import { type Address, requestTo } from "./site-probe";
 const MARK = "fleet-check";
 /** Matomo leaves out what calls itself a robot. */
 const BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
-/** The site that the program made. */
-const SITE = "1";
-
 export interface SiteAccess {
   domain: string;
   /** Token of a super user; it goes over TLS to a believed certificate alone, and into no URL. */
@@ -23,11 +20,6 @@ export interface SiteAccess {
   address?: Address;
   /** Certificates to believe beside the system's. */
   ca?: string;
-}
-
-interface Answer {
-  status: number;
-  text: string;
 }
 
 /** Asks the site over TLS. A certificate that is not believed is an error, before anything is sent. */
@@ -39,25 +31,11 @@ function request(
   const { headers, ...options } = requestTo(domain, address);
   const body = form?.toString();
   const type = body === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" };
-  return new Promise((resolve, reject) => {
-    const sent = https.request(
-      {
-        ...options,
-        ca,
-        path,
-        method: body === undefined ? "GET" : "POST",
-        headers: { ...headers, ...type, "user-agent": BROWSER },
-      },
-      (response) => {
-        let text = "";
-        response.setEncoding("utf8").on("data", (data: string) => (text += data));
-        response.on("end", () => resolve({ status: response.statusCode!, text }));
-      },
-    );
-    sent.on("timeout", () => sent.destroy(new Error("the site gave no answer in time")));
-    sent.on("error", reject);
-    sent.end(body);
-  });
+  const sent = {
+    ...{ ...options, ca, method: body === undefined ? "GET" : "POST" },
+    headers: { ...headers, ...type, "user-agent": BROWSER },
+  };
+  return exchange(new URL(path, `https://${domain}`), sent, body);
 }
 
 /** Calls a method of Matomo's API. */
@@ -70,14 +48,14 @@ async function ask(
     ...{ module: "API", format: "json", method, token_auth: site.token },
     ...parameters,
   });
-  const { status, text } = await request(site, "/index.php", form);
+  const { status, body } = await request(site, "/index.php", form);
   const wrong = (what: string) => new Failure(`${method}: ${what}`);
   if (status !== 200) throw wrong(`HTTP ${status}`);
   let answer: unknown;
   try {
-    answer = JSON.parse(text);
+    answer = JSON.parse(body);
   } catch {
-    throw wrong(`no JSON, but: ${text.slice(0, 200)}`);
+    throw wrong(`no JSON, but: ${body.slice(0, 200)}`);
   }
   const error = answer as { result?: string; message?: string } | null;
   if (error?.result === "error") throw wrong(String(error.message));
@@ -88,9 +66,21 @@ interface Visit {
   idVisit: number | string;
 }
 
+/** What Matomo says of a website. */
+interface Website {
+  /** Address that its pages begin with. */
+  main_url: string;
+  timezone?: string;
+}
+
+/** What the steps ask of: one website's reports of today. */
+interface Scope {
+  idSite: string;
+  period: "day";
+  date: "today";
+}
+
 export interface CheckArgs {
-  /** Address that the website's pages begin with. */
-  website: string;
   /** Has Matomo process its reports; undefined when it did, else why not. */
   archive: () => Promise<string | undefined>;
   progress: Progress;
@@ -102,27 +92,36 @@ export interface CheckArgs {
  */
 export async function checkSite(site: SiteAccess, args: CheckArgs): Promise<void> {
   const visitor = randomBytes(8).toString("hex");
-  const page = new URL(`/${MARK}-${visitor}`, args.website).href;
-  const today = { idSite: SITE, period: "day", date: "today" };
+  // The program makes website 1; an adopted site may have others instead.
+  const [first] = (await ask(site, "SitesManager.getAllSitesId", {})) as (number | string)[];
+  if (first === undefined) throw new Failure("Matomo has no website yet: add one in its settings");
+  const idSite = String(first);
+  const website = (await ask(site, "SitesManager.getSiteFromId", { idSite })) as Website;
+  const page = `${website.main_url.replace(/\/$/, "")}/${MARK}-${visitor}`;
+  const today: Scope = { idSite, period: "day", date: "today" };
   const visits = () =>
     ask(site, "Live.getLastVisitsDetails", {
       ...{ ...today, segment: `visitorId==${visitor}`, doNotFetchActions: "1" },
     }) as Promise<Visit[]>;
 
   args.progress("a visit goes in");
+  // `cid` names the visitor even where the site tracks without cookies and takes no `_id`.
   const tracked = new URLSearchParams({
-    ...{ idsite: SITE, rec: "1", _id: visitor, url: page, action_name: MARK, send_image: "0" },
+    ...{ idsite: idSite, rec: "1", cid: visitor, url: page, action_name: MARK, send_image: "0" },
   });
   const { status } = await request(site, `/matomo.php?${tracked}`);
   if (status !== 200 && status !== 204) throw new Failure(`the tracker answered HTTP ${status}`);
-  const recorded = await visits();
-  if (!recorded.length)
-    throw new Failure("the tracker took the visit, and Matomo has not recorded it");
+  let recorded: Visit[] = [];
   try {
-    await assertReported(site, args, today, page);
+    recorded = await visits();
+    if (!recorded.length)
+      throw new Failure("the tracker took the visit, and Matomo has not recorded it");
+    await assertReported(site, args, { today, page, timezone: website.timezone ?? "UTC" });
   } finally {
     args.progress("the visit is removed");
-    await remove(site, recorded);
+    // Where Matomo could not tell it at first, it may by now.
+    if (!recorded.length) recorded = await visits().catch(() => []);
+    if (recorded.length) await remove(site, idSite, recorded);
   }
   if ((await visits()).length) throw new Failure("the visit is still there after it was removed");
 }
@@ -130,13 +129,12 @@ export async function checkSite(site: SiteAccess, args: CheckArgs): Promise<void
 async function assertReported(
   site: SiteAccess,
   { archive, progress }: CheckArgs,
-  today: Record<string, string>,
-  page: string,
+  { today, page, timezone }: { today: Scope; page: string; timezone: string },
 ): Promise<void> {
   progress("it is archived");
   // A day that was archived minutes ago would not be archived again.
   await ask(site, "CoreAdminHome.invalidateArchivedReports", {
-    ...{ idSites: SITE, dates: new Date().toISOString().slice(0, 10), period: "day" },
+    ...{ idSites: today.idSite, dates: dateIn(timezone, new Date()), period: "day" },
   });
   const failed = await archive();
   if (failed !== undefined) throw new Failure(`the visit was not archived: ${failed}`);
@@ -147,9 +145,23 @@ async function assertReported(
     throw new Failure("the visit was archived, and the report of its page does not show it");
 }
 
-async function remove(site: SiteAccess, recorded: Visit[]): Promise<void> {
+/** The date, as YYYY-MM-DD, in a time zone of Matomo's: an IANA name, or hours such as UTC-3.5. */
+export function dateIn(zone: string, time: Date): string {
+  const hours = /^UTC([+-][\d.]+)$/.exec(zone)?.[1] ?? (zone === "UTC" ? "0" : undefined);
+  if (hours !== undefined) {
+    return new Date(time.getTime() + Number(hours) * 3600_000).toISOString().slice(0, 10);
+  }
+  // Sweden writes dates as ISO 8601 does.
+  return new Intl.DateTimeFormat("sv-SE", { timeZone: zone }).format(time);
+}
+
+/**
+ * Removes visits. Matomo itself notes that the reports of their day are to be made anew: the next archive
+ * run that finds them older than a quarter of an hour leaves the visits out.
+ */
+async function remove(site: SiteAccess, idSite: string, recorded: Visit[]): Promise<void> {
   const list = recorded.flatMap(({ idVisit }, i) => [
-    [`visits[${i}][idsite]`, SITE],
+    [`visits[${i}][idsite]`, idSite],
     [`visits[${i}][idvisit]`, String(idVisit)],
   ]);
   try {

@@ -39,6 +39,12 @@ export interface Cluster {
   doks?: Doks;
 }
 
+/**
+ * How long the engine may take to end when the work is done, in milliseconds: an answer of DigitalOcean
+ * for which nobody waits any more would keep it.
+ */
+const END_MS = 1_000;
+
 /** A DigitalOcean Kubernetes cluster. */
 export interface Doks {
   id: string;
@@ -50,20 +56,24 @@ export interface Doks {
 /**
  * Connects to the cluster of the settings.
  * @param also work with it while the provider still answers: starting it takes longer than the work
+ * @param found called once it is known where the cluster is, before it is asked anything
  * @throws Refusal when there is no such cluster or it does not answer; what the work throws
  */
 export async function connect(
   fleet: Fleet,
   settings: ClusterSettings,
   also: (cluster: Cluster) => Promise<void> = () => Promise.resolve(),
+  found: () => void = () => undefined,
 ): Promise<Cluster> {
   if ("context" in settings) {
     const kubeconfig = fromProject(fleet, settings.kubeconfig);
+    found();
     const cluster = await reach(contextOf({ ...settings, kubeconfig }));
     await also(cluster);
     return cluster;
   }
   return askDigitalOcean(settings.doks, async (doks) => {
+    found();
     const cluster = await reach(readKubeconfig(doks.rawConfig), doks);
     await also(cluster);
     return cluster;
@@ -101,10 +111,12 @@ async function askDigitalOcean<T>(name: string, work: (doks: Doks) => Promise<T>
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), "matomo-fleet-"));
   // Apart from the program's own end: an error of the work is not the provider's.
   let done: Promise<T> | undefined;
+  const over = new AbortController();
   const program = async () => {
     const { id, region, kubeConfigs } = await getKubernetesCluster({ name });
     done = work({ id, region, rawConfig: kubeConfigs[0].rawConfig });
     await done.catch(() => undefined);
+    setTimeout(() => over.abort(), END_MS).unref();
   };
   try {
     const stack = await LocalWorkspace.createStack(
@@ -117,9 +129,10 @@ async function askDigitalOcean<T>(name: string, work: (doks: Doks) => Promise<T>
         },
       },
     );
-    await stack.preview({ color: "never", suppressProgress: true });
+    await stack.preview({ color: "never", suppressProgress: true, signal: over.signal });
   } catch (error) {
-    throw new Refusal(`DigitalOcean's cluster "${name}" cannot be read: ${causeOf(error)}`);
+    if (!done)
+      throw new Refusal(`DigitalOcean's cluster "${name}" cannot be read: ${causeOf(error)}`);
   } finally {
     await fs.rm(folder, { recursive: true, force: true });
   }

@@ -6,10 +6,10 @@ export class UsageError extends Error {}
 /** The work was done and something is wrong; the message says all, a stack trace would add nothing. */
 export class Failure extends Error {}
 
-/** Ctrl-C or SIGTERM. */
+/** Ctrl-C or SIGTERM; `next` is how to go on, where something was begun. */
 export class Interrupted extends Error {
-  constructor() {
-    super("interrupted");
+  constructor(next?: string) {
+    super(next === undefined ? "interrupted" : `interrupted. ${next}`);
   }
 }
 

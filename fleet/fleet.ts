@@ -73,12 +73,19 @@ export function openFleet(command: Command, signals: Signals): Fleet {
 
 type Signals = Pick<Fleet, "interrupted" | "stopEngine">;
 
-/** Turns the first SIGINT or SIGTERM into an orderly end; the second ends the process as ever. */
+/**
+ * Turns the first SIGINT or SIGTERM into an orderly end; the second ends the process as ever. Between
+ * them it still listens: the library that starts the engine ends a process to which nobody listens.
+ */
 export function listenToSignals(): Signals {
   const interrupted = new AbortController();
   const stopEngine = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {
-    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+    if (interrupted.signal.aborted) {
+      process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+      process.kill(process.pid, signal);
+      return;
+    }
     if (signal === "SIGTERM" || !process.stdin.isTTY) stopEngine.abort(new Interrupted());
     interrupted.abort(new Interrupted());
   };

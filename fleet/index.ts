@@ -1,55 +1,19 @@
 /**
- * `npm run fleet -- COMMAND`: what spans clusters, or is no deployment. One file a command in
- * commands/; each takes its cluster from its stack's settings.
+ * `npm run fleet -- COMMAND`: what spans clusters, or is no deployment. Each command takes its cluster
+ * from its stack's settings.
  *
  * Exit codes: 0 all is well; 1 something is wrong, or failed; 2 the command line or the settings are
  * refused, and nothing was touched; 130 interrupted.
  */
-import { Command, CommanderError } from "commander";
-import { registerAdopt } from "./commands/adopt";
-import { registerBackups } from "./commands/backups";
-import { registerCheck } from "./commands/check";
-import { registerCleanupHelm } from "./commands/cleanup-helm";
-import { registerCredentials } from "./commands/credentials";
-import { registerDrift } from "./commands/drift";
-import { registerInit } from "./commands/init";
-import { registerPreview } from "./commands/preview";
-import { registerRepairVolume } from "./commands/repair-volume";
-import { registerRestore } from "./commands/restore";
-import { registerJobs } from "./commands/run-job";
-import { registerStatus } from "./commands/status";
-import { registerUp } from "./commands/up";
+import { CommanderError } from "commander";
 import { Failure, Interrupted, reason } from "./errors";
-import { addGlobalOptions, listenToSignals, openFleet, type Register, type Run } from "./fleet";
+import { listenToSignals, openFleet, type Run } from "./fleet";
+import { fleetProgram } from "./program";
 import { isRefusal } from "./run";
 
-const COMMANDS: Register[] = [
-  registerInit,
-  registerPreview,
-  registerUp,
-  registerStatus,
-  registerCheck,
-  registerDrift,
-  registerJobs,
-  registerBackups,
-  registerRestore,
-  registerRepairVolume,
-  registerCredentials,
-  registerCleanupHelm,
-  registerAdopt,
-];
-
-const EXAMPLES = `
-Examples:
-  npm run fleet -- preview --all           what an up would do on every cluster
-  npm run fleet -- up liberty              deploy one stack
-  npm run fleet -- adopt liberty           what taking over the Helm release would change
-
-Exit codes: 0 fine, 1 something is wrong, 2 refused before anything was touched, 130 interrupted.
-Clusters, credentials and state are those of the stacks and of your own pulumi login;
-DIGITALOCEAN_TOKEN reads the kubeconfig of a stack whose cluster is named by "doks".`;
-
 const EXIT = { wrong: 1, refused: 2, interrupted: 130 };
+// Until a command says how it ended, it did not end well.
+process.exitCode = EXIT.wrong;
 
 const signals = listenToSignals();
 
@@ -59,9 +23,11 @@ const run: Run = async (command, work) => {
   try {
     const { ok, json, text } = await work(fleet);
     output.write(output.json ? JSON.stringify(json, undefined, 2) : text);
-    process.exitCode = ok ? 0 : EXIT.wrong;
+    const { aborted } = signals.interrupted;
+    process.exitCode = ok ? 0 : aborted ? EXIT.interrupted : EXIT.wrong;
   } catch (error) {
-    const stop = signals.interrupted.aborted ? new Interrupted() : error;
+    const isMeant = error instanceof Interrupted || !signals.interrupted.aborted;
+    const stop = isMeant ? error : new Interrupted();
     output.note(isExpected(stop) ? `fleet: ${reason(stop)}` : String((stop as Error).stack));
     if (output.json) output.write(JSON.stringify({ error: reason(stop) }, undefined, 2));
     process.exitCode = exitCode(stop);
@@ -77,15 +43,7 @@ function exitCode(error: unknown): number {
   return isRefusal(error) ? EXIT.refused : EXIT.wrong;
 }
 
-const program = addGlobalOptions(new Command("npm run fleet --"))
-  .description("Runs the fleet: one Matomo site a stack, one stack a cluster.")
-  .addHelpText("after", EXAMPLES)
-  .exitOverride();
-for (const register of COMMANDS) {
-  register(program, run);
-}
-
-program
+fleetProgram(run)
   .parseAsync()
   .catch((error: unknown) => {
     if (error instanceof CommanderError) {

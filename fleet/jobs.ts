@@ -26,16 +26,27 @@ export interface JobResult {
 
 /** On a Job that a command made: its own name, by which it can be watched. */
 const RUN_LABEL = "matomo-fleet/run";
+/** Of a Job that no CronJob owns: it runs once, and its history is nobody else's to limit (incident 6). */
+export const ONCE = { backoffLimit: 0, ttlSecondsAfterFinished: 7 * 24 * 3600 };
 /** How long beyond its own deadline a Job is waited for, in seconds. */
 const GRACE = 60;
 
-/** The live CronJob; a UsageError when the stack is not deployed. */
-export async function readCronJob({ batch }: Cluster, name: string): Promise<V1CronJob> {
+/** The live CronJob; undefined when the stack is not deployed. */
+export async function findCronJob(
+  { batch }: Cluster,
+  name: string,
+): Promise<V1CronJob | undefined> {
   const { items } = await batch.listNamespacedCronJob({
     namespace: NAMESPACE,
     fieldSelector: `metadata.name=${name}`,
   });
-  if (items[0]) return items[0];
+  return items[0];
+}
+
+/** The live CronJob; a UsageError when the stack is not deployed. */
+export async function readCronJob(cluster: Cluster, name: string): Promise<V1CronJob> {
+  const found = await findCronJob(cluster, name);
+  if (found) return found;
   throw new UsageError(`there is no CronJob ${name}: deploy the stack first`);
 }
 
@@ -63,18 +74,42 @@ export function jobName(cronJob: string, word: string): string {
 }
 
 /**
- * Refuses while a Job of these components runs: two of them would have one volume.
+ * Refuses while a Job of these components has not ended: two of them would have one volume.
  * @throws UsageError that names it
  */
 export async function assertNoneRuns({ batch }: Cluster, components: string[]): Promise<void> {
   const { items } = await batch.listNamespacedJob({ namespace: NAMESPACE });
-  const running = items.find(({ spec, status }) => {
-    const component = spec?.template.metadata?.labels?.["app.kubernetes.io/component"] ?? "";
-    return components.includes(component) && status?.active;
-  });
+  const running = items.find((job) => runsAs(job, components));
   if (running) {
     throw new UsageError(`Job ${running.metadata!.name} is running: wait for its end`);
   }
+}
+
+/**
+ * Waits until no Job of a component runs.
+ * @throws Failure after so many seconds; Interrupted
+ */
+export async function awaitNoneRuns(
+  cluster: Cluster,
+  component: string,
+  seconds: number,
+  signal: AbortSignal,
+): Promise<void> {
+  await awaitObjects(
+    cluster,
+    {
+      path: `/apis/batch/v1/namespaces/${NAMESPACE}/jobs`,
+      list: () => cluster.batch.listNamespacedJob({ namespace: NAMESPACE }),
+    },
+    (jobs) => !jobs.some((job) => runsAs(job, [component])) || undefined,
+    { what: `the end of the ${component} Job that runs`, seconds, signal },
+  );
+}
+
+function runsAs(job: V1Job, components: string[]): boolean {
+  const component = job.spec?.template.metadata?.labels?.["app.kubernetes.io/component"] ?? "";
+  // Without a pod it has just been made, or tries again soon.
+  return components.includes(component) && !endOf(job);
 }
 
 /**

@@ -35,6 +35,12 @@ export interface OperationReport {
   errors: string[];
 }
 
+/** What an operation makes anew or takes away, as a list for a person; empty when it keeps everything. */
+export function notKept({ steps }: OperationReport): string {
+  const harmful = steps.filter(({ op }) => /replace|delete/.test(op));
+  return harmful.map(({ op, type, name }) => `${op} ${type} ${name}`).join(", ");
+}
+
 /** An operation that did not end well, with what it told until then. */
 export class OperationFailure extends Failure {
   constructor(readonly report: OperationReport) {

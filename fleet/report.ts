@@ -1,17 +1,18 @@
 /**
  * What a command prints. The result is on stdout, as text or, with `--json`, as JSON alone; progress,
- * questions and errors are on stderr. Colours only on a terminal, and none with NO_COLOR.
+ * questions and errors are on stderr. Colours only where Node finds a terminal that has them, and none with
+ * NO_COLOR.
  */
 import { createInterface } from "node:readline/promises";
 import { styleText } from "node:util";
 import Table from "cli-table3";
-import { UsageError } from "./errors";
+import { Interrupted, UsageError } from "./errors";
 
 export type Color = "red" | "green" | "yellow" | "bold" | "dim";
 
 export class Output {
   /** Whether a person reads the result. */
-  readonly colors = Boolean(process.stdout.isTTY) && !process.env.NO_COLOR;
+  readonly colors = Boolean(process.stdout.isTTY) && process.stdout.hasColors();
   /** Whether progress may redraw its lines. */
   readonly redraws = Boolean(process.stderr.isTTY) && !process.env.CI && !process.env.NO_COLOR;
 
@@ -39,7 +40,8 @@ export class Output {
   /**
    * Asks before what cannot be undone. `expected` is what has to be typed: `yes`, or a name that
    * nobody types by mistake.
-   * @throws UsageError without a terminal, naming the option that answers
+   * @throws UsageError without a terminal, naming the option that answers; Interrupted by Ctrl-C and
+   *   Ctrl-D, which the terminal hands to the question instead of the process
    */
   async confirm(
     question: string,
@@ -50,6 +52,9 @@ export class Output {
     try {
       const prompt = `${question}\nType ${expected} to go on: `;
       return (await lines.question(prompt, { signal })).trim() === expected;
+    } catch {
+      this.note("");
+      throw new Interrupted();
     } finally {
       lines.close();
     }

@@ -10,6 +10,7 @@ import type { V1CronJob, V1Job, V1PodSpec } from "@kubernetes/client-node";
 import { Refusal } from "../components/failure";
 import { NAMES } from "../components/labels";
 import { WWW_DATA } from "../components/pods";
+import { ONCE } from "./jobs";
 
 export interface RestoreOptions {
   /** Name of a proven backup on the backup volume, or `newest`. */
@@ -61,6 +62,6 @@ export function restoreJob(cronJob: V1CronJob, name: string, options: RestoreOpt
       labels: cronJob.metadata!.labels,
     },
     // A refusal stays one; what was cut short goes on where it was when the command is run again.
-    spec: { ...spec, backoffLimit: 0 },
+    spec: { ...spec, ...ONCE },
   };
 }

@@ -1,68 +1,99 @@
 /**
  * Brings a site back from a backup: the web pod goes, because only one pod may have its volume, the
- * restore Job runs, and the web pod comes again.
+ * restore Job runs, and the web pod comes again. No nightly backup begins meanwhile.
  */
 import { NAMES, NAMESPACE } from "../components/labels";
 import { ROLLOUT_SECONDS } from "../components/pods";
 import type { Cluster } from "./cluster";
 import { Failure, UsageError } from "./errors";
-import { assertNoneRuns, jobName, type JobResult, readCronJob, runJob } from "./jobs";
+import { jobName, type JobResult, readCronJob, runJob } from "./jobs";
+import { holdBackups, releaseBackups } from "./nightly";
 import { restoreJob, type RestoreOptions } from "./restore-job";
 import type { Progress } from "./run";
 import { scaleWeb } from "./scale";
-import { awaitPods, awaitServing } from "./web-pods";
+import { awaitPods, awaitServing, findWeb } from "./web-pods";
 
-/** How long a web pod may take to end its requests, in seconds. */
-const SHUTDOWN_SECONDS = 180;
 /** restore.sh's own words when it refuses. */
 const REFUSED = "Nothing was touched";
 
-/** Whether visitors are served now. */
-export async function isServing({ apps }: Cluster): Promise<boolean> {
-  const { items } = await apps.listNamespacedDeployment({
-    namespace: NAMESPACE,
-    fieldSelector: `metadata.name=${NAMES.web}`,
-  });
-  if (!items[0])
-    throw new UsageError(`there is no Deployment ${NAMES.web}: deploy the stack first`);
-  return (items[0].status?.readyReplicas ?? 0) > 0;
+/** What the web Deployment is to have, and whether visitors are served now. */
+export interface Web {
+  /** Whether it is to have a pod. */
+  wanted: boolean;
+  serving: boolean;
 }
 
-/** Takes the web pod away and waits until it has ended its requests. */
+/** @throws UsageError when there is no Deployment */
+export async function readWeb(cluster: Cluster): Promise<Web> {
+  const web = await findWeb(cluster);
+  if (!web) throw new UsageError(`there is no Deployment ${NAMES.web}: deploy the stack first`);
+  const { spec, status } = web;
+  return { wanted: spec?.replicas !== 0, serving: (status?.readyReplicas ?? 0) > 0 };
+}
+
+/**
+ * Takes the web pod away, and the nightly backup with it, and waits until it has ended what it had
+ * begun, an update of the schema at most.
+ * @throws UsageError while a backup runs, before anything is touched
+ */
 export async function takeWebAway(
   cluster: Cluster,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<void> {
+  await holdBackups(cluster);
   progress("the web pod goes");
   await scaleWeb(cluster, 0);
-  await awaitPods(cluster, "web", "no web pod", SHUTDOWN_SECONDS, signal, (pods) => !pods.length);
+  await awaitPods(cluster, "web", "no web pod", ROLLOUT_SECONDS, signal, (pods) => !pods.length);
 }
 
-/**
- * Restores. A restore that was cut short leaves the web pod away, as it would serve half a site;
- * the same command again ends it.
- */
+/** Restores, and brings the web pod back: refused, it is as it was before. */
 export async function restore(
   cluster: Cluster,
   options: RestoreOptions,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<JobResult> {
-  await assertNoneRuns(cluster, ["backup"]);
+  const { wanted, serving } = await readWeb(cluster);
+  const result = await replaceSite(cluster, options, progress, signal);
+  if (result.ok || serving) await bringWebBack(cluster, progress, signal);
+  // One that did not serve is not waited for; of a site that was half restored there was none.
+  else if (wanted) await scaleWeb(cluster, 1);
+  return result;
+}
+
+/**
+ * Runs the restore while the web pod is away. One that was cut short leaves it away, as it would serve
+ * half a site, and the backup held; the same command again ends it.
+ */
+export async function replaceSite(
+  cluster: Cluster,
+  options: RestoreOptions,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<JobResult> {
   const name = jobName("matomo", "restore");
   const job = restoreJob(await readCronJob(cluster, NAMES.backup), name, options);
   await takeWebAway(cluster, progress, signal);
   const result = await runJob(cluster, job, progress, signal);
   const refused = result.log.some((line) => line.includes(REFUSED));
-  if (!result.ok && !refused) {
-    throw new Failure(
-      `${result.said}\nThe web pod stays away, as the site may be half restored: ` +
-        `run the same command again. Log: kubectl -n ${NAMESPACE} logs job/${name}`,
-    );
+  if (result.ok || refused) {
+    // Before the web pod comes: killed in between, it is away, which nobody fails to see.
+    await releaseBackups(cluster);
+    return result;
   }
+  throw new Failure(
+    `${result.said}\nThe web pod stays away, as the site may be half restored, and no nightly backup is ` +
+      `made: run the same command again. Log: kubectl -n ${NAMESPACE} logs job/${name}`,
+  );
+}
+
+export async function bringWebBack(
+  cluster: Cluster,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
   progress("the web pod comes again");
   await scaleWeb(cluster, 1);
   await awaitServing(cluster, ROLLOUT_SECONDS, signal);
-  return result;
 }

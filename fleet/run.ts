@@ -80,11 +80,12 @@ export async function runStack<T>(
 }
 
 /**
- * Ends the command when nothing was worth a table: it was interrupted, or every stack was refused
- * before anything was touched.
+ * Ends the command when nothing was worth a table: it was interrupted before a stack was done, or
+ * every stack was refused before anything was touched.
  * @throws Interrupted, or one error with all refusals
  */
 export function assertSomeDone<T>(outcomes: Outcome<T>[]): void {
+  if (outcomes.some(({ error }) => error === undefined)) return;
   if (outcomes.some(({ error }) => error instanceof Interrupted)) throw new Interrupted();
   if (outcomes.every(({ error }) => isRefusal(error))) {
     throw new UsageError(

@@ -1,7 +1,7 @@
 /** The site as a visitor reaches it: does it answer over TLS, and when does its certificate end. */
 import * as https from "node:https";
 import type { TLSSocket } from "node:tls";
-import { reason } from "./errors";
+import { type RequestOptions, inWords } from "../components/http";
 
 export interface SiteProbe {
   /** HTTP status of the login page, which needs the database. */
@@ -30,9 +30,9 @@ export function parseAddress(text: string): Address {
 }
 
 /** Options of a request to the site: by its name, whatever address it is at. */
-export function requestTo(domain: string, address?: Address): https.RequestOptions {
-  const { host, port } = address ?? { host: domain, port: 443 };
-  return { host, port, servername: domain, headers: { host: domain }, timeout: TIMEOUT };
+export function requestTo(domain: string, address?: Address): RequestOptions {
+  const { host: hostname, port } = address ?? { host: domain, port: 443 };
+  return { hostname, port, servername: domain, headers: { host: domain }, timeout: TIMEOUT };
 }
 
 /** Asks for the login page. A certificate that nobody believes is told, not an error. */
@@ -52,6 +52,6 @@ export function probeSite(domain: string, address?: Address): Promise<SiteProbe>
       });
     });
     request.on("timeout", () => request.destroy(new Error(`no answer within ${TIMEOUT / 1000} s`)));
-    request.on("error", (error) => resolve({ error: reason(error) }));
+    request.on("error", (error) => resolve({ error: inWords(error).message }));
   });
 }

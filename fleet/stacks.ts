@@ -86,11 +86,14 @@ function isEncrypted(value: unknown): boolean {
   return typeof value === "object" && value !== null && "secure" in value;
 }
 
-/** Name of the Pulumi project, which is the prefix of its settings. */
-export async function projectName({ project }: Fleet): Promise<string> {
+/** Name of the Pulumi project, which is the prefix of its settings; `option` is what named its folder. */
+export async function projectName(
+  { project }: Pick<Fleet, "project">,
+  option = "--cwd",
+): Promise<string> {
   const file = path.join(project, "Pulumi.yaml");
   if (!existsSync(file)) {
-    throw new UsageError(`--cwd: found "${project}"; allowed: a folder with a Pulumi.yaml`);
+    throw new UsageError(`${option}: found "${project}"; allowed: a folder with a Pulumi.yaml`);
   }
   return (parse(await fs.readFile(file, "utf8")) as { name: string }).name;
 }

@@ -1,8 +1,11 @@
 /** The state of one stack's site, and everything that is wrong with it. */
 import type { V1PersistentVolumeClaim, V1Pod } from "@kubernetes/client-node";
+import { DATABASE_USER } from "../components/credentials";
 import { NAMES, NAMESPACE } from "../components/labels";
-import type { Settings } from "../components/settings";
-import { imageVersion } from "../components/versions";
+import { type Settings, wantedVersion } from "../components/settings";
+import { podVersion } from "../components/versions";
+import { clear, refusalOf } from "./adoption/credentials";
+import { executor } from "./adoption/execute";
 import { usedParts } from "./claims";
 import { type Cluster, connect } from "./cluster";
 import { findDrift } from "./drift";
@@ -17,12 +20,17 @@ import { readSettings, type Stack } from "./stacks";
 import { isReady } from "./web-pods";
 
 export interface Status {
+  /** The site by its domain. */
   site: SiteProbe;
+  /** And by each other host name of the settings. */
+  aliases: ({ host: string } & SiteProbe)[];
   pods: PodStatus[];
   claims: ClaimStatus[];
   archive: LastRun;
   backup: LastRun;
   versions: Record<"matomo" | "mariadb", { wanted: string; live?: string }>;
+  /** What the database says to the Secret's password: empty when it takes it, absent where no pod runs. */
+  refusal?: string;
   /** How many objects differ from the last `up`; undefined when it was not looked for. */
   drift?: number;
   /** What is wrong, each with what to do. Empty: all is well. */
@@ -65,26 +73,40 @@ export async function statusOf(
 ): Promise<Status> {
   const settings = await readSettings(fleet, stack);
   progress("connects");
-  const cluster = await connect(fleet, settings.cluster);
-  progress("looks at the site and its objects");
-  const [site, { live, ...seen }] = await Promise.all([
-    probeSite(settings.domain, options.address),
-    observe(cluster),
-  ]);
-  let drift: number | undefined;
-  let driftError: string | undefined;
-  if (options.drift) {
-    try {
-      drift = (await findDrift(fleet, stack, progress)).length;
-    } catch (error) {
-      fleet.interrupted.throwIfAborted();
-      driftError = firstLine(reason(error));
-    }
-  }
-  const status = { site, ...seen, versions: versionsOf(settings, live), drift };
+  // The engine reaches the cluster by itself: side by side, it need not wait for that twice.
+  const drifting = options.drift ? countDrift(fleet, stack, progress) : undefined;
+  const looking = look(fleet, settings, options, progress);
+  const { live, ...seen } = await looking.finally(() => drifting);
+  const { drift, driftError } = (await drifting) ?? {};
+  fleet.interrupted.throwIfAborted();
+  const status = { ...seen, versions: versionsOf(settings, live), drift };
   const problems = judge(status, settings, stack.name, new Date());
   if (driftError) problems.push(`drift cannot be told: ${driftError}`);
   return { ...status, problems };
+}
+
+async function look(fleet: Fleet, settings: Settings, options: StatusOptions, progress: Progress) {
+  const cluster = await connect(fleet, settings.cluster);
+  progress("looks at the site and its objects");
+  const site = probeSite(settings.domain, options.address);
+  const aliases = settings.aliases.map(async (host) => ({
+    host,
+    ...(await probeSite(host, options.address)),
+  }));
+  return { ...(await observe(cluster)), site: await site, aliases: await Promise.all(aliases) };
+}
+
+/** How many objects differ, or why it cannot be told. */
+async function countDrift(
+  fleet: Fleet,
+  stack: Stack,
+  progress: Progress,
+): Promise<{ drift?: number; driftError?: string }> {
+  try {
+    return { drift: (await findDrift(fleet, stack, progress)).length };
+  } catch (error) {
+    return { driftError: firstLine(reason(error)) };
+  }
 }
 
 async function observe(cluster: Cluster) {
@@ -98,14 +120,37 @@ async function observe(cluster: Cluster) {
     readCronJob(cluster, NAMES.backup),
   ]);
   const now = new Date();
-  const used = await usedParts(cluster, pods.items);
+  const used = await usedParts(cluster, pods.items, claims.items);
   return {
     pods: pods.items.filter((pod) => servingComponent(pod)).map(podStatus),
     claims: claims.items.map((claim) => claimStatus(claim, used)),
     archive: lastRun(archive, jobs.items, now),
     backup: lastRun(backup, jobs.items, now),
+    refusal: await refusalOfSecret(cluster, pods.items),
     live: pods.items,
   };
+}
+
+/** Tries the Secret's password: the running pods have the one that they began with. */
+async function refusalOfSecret(
+  { core, config }: Cluster,
+  pods: V1Pod[],
+): Promise<string | undefined> {
+  const database = readyPod(pods, "mariadb");
+  if (!database) return undefined;
+  const named = { namespace: NAMESPACE, fieldSelector: `metadata.name=${NAMES.database}` };
+  const [secret] = (await core.listNamespacedSecret(named)).items;
+  const place = { pod: database.metadata!.name!, container: database.spec!.containers[0].name };
+  const password = clear(secret)?.["mariadb-password"] ?? "";
+  try {
+    return (await refusalOf(executor(config), place, DATABASE_USER, password)) ?? "";
+  } catch {
+    return undefined;
+  }
+}
+
+function readyPod(pods: V1Pod[], component: string): V1Pod | undefined {
+  return pods.find((pod) => componentOf(pod) === component && isReady(pod));
 }
 
 function componentOf({ metadata }: V1Pod): string {
@@ -144,12 +189,12 @@ function claimStatus(
 /** What is wanted, and what the ready pods run. */
 function versionsOf(settings: Settings, pods: V1Pod[]): Status["versions"] {
   const live = (component: string) => {
-    const pod = pods.find((one) => componentOf(one) === component && isReady(one));
-    return pod && imageVersion(pod.spec!.containers[0].image ?? "");
+    const pod = readyPod(pods, component);
+    return pod && podVersion(pod);
   };
   return {
-    matomo: { wanted: settings.matomo.version, live: live("web") },
-    mariadb: { wanted: settings.mariadb.version, live: live("mariadb") },
+    matomo: { wanted: wantedVersion(settings, "matomo"), live: live("web") },
+    mariadb: { wanted: wantedVersion(settings, "mariadb"), live: live("mariadb") },
   };
 }
 
@@ -160,16 +205,21 @@ export function judge(
   stack: string,
   now: Date,
 ): string[] {
-  const { site, pods, claims, versions, drift } = status;
+  const { site, aliases, pods, claims, versions, refusal, drift } = status;
   const problems: string[] = [];
   const say = (wrong: boolean, text: string) => void (wrong && problems.push(text));
-  if (site.error !== undefined) say(true, `${settings.domain} does not answer: ${site.error}`);
-  else {
-    say(site.status !== 200, `${settings.domain} answers HTTP ${site.status}`);
-    const days = Math.floor((Date.parse(site.validTo!) - +now) / DAY);
-    say(days < CERTIFICATE_DAYS, `the certificate ends in ${days} days, on ${site.validTo}`);
+  for (const { host, ...probe } of [{ host: settings.domain, ...site }, ...aliases]) {
+    if (probe.error !== undefined) {
+      say(true, `${host} does not answer: ${probe.error}`);
+      continue;
+    }
+    say(probe.status !== 200, `${host} answers HTTP ${probe.status}`);
+    const days = Math.floor((Date.parse(probe.validTo!) - +now) / DAY);
+    const ends = `ends in ${days} days, on ${probe.validTo}`;
+    say(days < CERTIFICATE_DAYS, `the certificate of ${host} ${ends}`);
     const production = settings.edge.issuer === "production";
-    say(production && !site.trusted, `no browser believes the certificate of ${site.issuer}`);
+    const by = `which is ${probe.issuer}'s`;
+    say(production && !probe.trusted, `no browser believes the certificate of ${host}, ${by}`);
   }
   for (const component of ["mariadb", "web"]) {
     const own = pods.filter((pod) => pod.component === component);
@@ -178,6 +228,11 @@ export function judge(
       say(!ready, `pod ${name} is not ready${waiting ? `: ${waiting}` : ""}`);
     }
   }
+  say(
+    Boolean(refusal),
+    `the database refuses the mariadb-password of Secret ${NAMES.database}, which backups and new pods ` +
+      `use: ${refusal}`,
+  );
   for (const { name, phase, used = 0 } of claims) {
     say(phase !== "Bound", `claim ${name} is ${phase}`);
     say(used >= FULL, `claim ${name} is ${Math.round(used * 100)} % full: grow it`);

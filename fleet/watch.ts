@@ -30,7 +30,7 @@ export interface Patience {
  * @throws Interrupted, or Failure when the time is over
  */
 export async function awaitObjects<T extends KubernetesObject, R>(
-  { config }: Cluster,
+  { config }: Pick<Cluster, "config">,
   { path, list, labelSelector }: Watching<T>,
   found: (objects: T[]) => R | undefined,
   { what, seconds, signal }: Patience,
@@ -58,9 +58,8 @@ export async function awaitObjects<T extends KubernetesObject, R>(
         () => reject(new Failure(`not within ${seconds} s: ${what}`)),
         () => undefined,
       );
-      informer.on("add", judge);
-      informer.on("update", judge);
-      informer.on("delete", judge);
+      // Of a list the informer tells one object at a time, as long as it does not know the others.
+      informer.on("change", () => queueMicrotask(judge));
       // The server ends a watch now and then.
       informer.on("error", () => {
         if (!ended.signal.aborted) setTimeout(start, RECONNECT);

@@ -1,13 +1,28 @@
-/** Waiting for the pods that serve, on the API server's word. */
-import type { V1Pod } from "@kubernetes/client-node";
-import { NAMESPACE, selectorLabels } from "../components/labels";
+/** The web server, and waiting for the pods that serve, on the API server's word. */
+import type { V1Deployment, V1Pod } from "@kubernetes/client-node";
+import { NAMES, NAMESPACE, selectorLabels } from "../components/labels";
 import type { Cluster } from "./cluster";
 import { awaitObjects } from "./watch";
+
+/** The web server's live Deployment; undefined when the stack is not deployed. */
+export async function findWeb({ apps }: Cluster): Promise<V1Deployment | undefined> {
+  const { items } = await apps.listNamespacedDeployment({
+    namespace: NAMESPACE,
+    fieldSelector: `metadata.name=${NAMES.web}`,
+  });
+  return items[0];
+}
 
 export function isReady({ status }: V1Pod): boolean {
   return Boolean(
     status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
   );
+}
+
+/** A component's pods, as a query asks for them. */
+export function podSelector(component: "web" | "mariadb"): string {
+  const labels = Object.entries(selectorLabels(component)).map(([key, value]) => `${key}=${value}`);
+  return labels.join(",");
 }
 
 /**
@@ -22,8 +37,7 @@ export async function awaitPods(
   signal: AbortSignal,
   condition: (pods: V1Pod[]) => boolean,
 ): Promise<void> {
-  const labels = Object.entries(selectorLabels(component)).map(([key, value]) => `${key}=${value}`);
-  const labelSelector = labels.join(",");
+  const labelSelector = podSelector(component);
   await awaitObjects(
     cluster,
     {

@@ -22,6 +22,7 @@ export interface Artefact {
 }
 
 const kubernetesVersion = "github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version";
+const goSdk = "github.com/pulumi/pulumi-kubernetes/sdk/v4";
 const componentVersion = "k8s.io/component-base/version";
 
 /** The Pulumi CLI with its engine. */
@@ -55,8 +56,8 @@ export const kubernetesProvider: Artefact = {
     output: "pulumi-resource-kubernetes",
     ldflags: `-X ${kubernetesVersion}=4.27.0`,
   },
-  modules: ["github.com/pulumi/pulumi-kubernetes/provider/v4"],
-  files: async ([module], buildFolder) => {
+  modules: ["github.com/pulumi/pulumi-kubernetes/provider/v4", goSdk],
+  files: async ([module, sdk], buildFolder) => {
     const folder = path.join(module, "cmd", "pulumi-resource-kubernetes");
     // The released provider carries its version in the schema; the module's file has none.
     const schema = JSON.parse(await fs.readFile(path.join(folder, "schema.json"), "utf8"));
@@ -64,8 +65,32 @@ export const kubernetesProvider: Artefact = {
     await fs.writeFile(path.join(buildFolder, "schema.json"), JSON.stringify(schema));
     const mapping = await fs.readFile(path.join(folder, "terraform-mapping.json"));
     await fs.writeFile(path.join(buildFolder, "terraform-mapping.json"), mapping);
+    // With the Go SDK the provider registers what is in a chart or a YAML file, each kind with a Go
+    // type of its own: only Go programs read those, and to compile them takes longer than the rest.
+    // Without its cases, the way of any other kind gives the engine the same resource.
+    const cases = /\tcase "[^"]+":\n\t\tvar res \w+\.\w+\n[^]*?\t\treturn &res, nil\n/g;
+    const imports = new RegExp(`^\t\\w+ "${goSdk}/.*\n`, "gm");
+    await copyFiles(sdk, path.join(buildFolder, "sdk"), (file, text) =>
+      file.endsWith("/yaml/v2/kinds.go") ? text.replace(cases, "").replace(imports, "") : text,
+    );
+    await fs.appendFile(path.join(buildFolder, "go.mod"), `\nreplace ${goSdk} => ./sdk\n`);
   },
 };
+
+/** File by file: in Go's module cache nothing can be written, nor in a copy of its folders. */
+async function copyFiles(
+  from: string,
+  to: string,
+  change: (file: string, text: string) => string,
+): Promise<void> {
+  for (const entry of await fs.readdir(from, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = path.relative(from, path.join(entry.parentPath, entry.name));
+    const text = await fs.readFile(path.join(from, file), "utf8");
+    await fs.mkdir(path.join(to, path.dirname(file)), { recursive: true });
+    await fs.writeFile(path.join(to, file), change(file, text));
+  }
+}
 
 /** Every Kubernetes command, in one binary. */
 export const kubernetes: Artefact = {

@@ -189,7 +189,7 @@ async function applyBase(cluster: Cluster, definitions: string, simulatedNodes: 
   const apply = ["apply", "--server-side", "--field-manager=embedded-cluster", "-f"];
   const standIns = path.join(checkout, "local", "standins", "crds");
   await cluster.kubectl([...apply, definitions, "-f", standIns]);
-  await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all"]);
+  await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=120s"]);
   await cluster.kubectl([...apply, "-"], text);
   if (simulatedNodes) {
     await cluster.kubectl(["wait", "--for=condition=Ready", "node", "--all", "--timeout=60s"]);

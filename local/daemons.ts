@@ -24,8 +24,8 @@ interface Identity {
 }
 
 const pollMilliseconds = 20;
-/** The API server ends its open requests first, which takes it a few seconds. */
-const stopMilliseconds = 20_000;
+/** The API server ends its open requests first and a node its containers, on a busy machine slowly. */
+const stopMilliseconds = 60_000;
 
 /** Starts a process in `folder`, detached, with its output in NAME.log. Nothing if it runs. */
 export function startDaemon(folder: string, spec: DaemonSpec): void {
@@ -97,7 +97,7 @@ export async function awaitDaemon(
   folder: string,
   name: string,
   condition: () => Promise<boolean>,
-  milliseconds = 60_000,
+  milliseconds = 180_000,
 ): Promise<void> {
   const deadline = Date.now() + milliseconds;
   while (!(await condition())) {

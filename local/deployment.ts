@@ -10,24 +10,37 @@ import type { Engine, PulumiResult } from "./engine";
 import { openEngine } from "./engine";
 import { UserError } from "./errors";
 import { releaseDeadLocks } from "./locks";
-import { contextStateFolder, defaultStateFolder, localContext } from "./paths";
+import { checkout, contextStateFolder, defaultStateFolder, localContext } from "./paths";
 
-export interface Deployment {
-  /** Runs the CLI on a stack of this deployment, on the terminal of the caller. */
-  pulumi(stack: string, args: string[]): Promise<PulumiResult>;
-  engine: Engine;
-  /** The cluster's kubeconfig and context. */
+/** A cluster as a kubeconfig names it. */
+export interface NamedCluster {
+  /** An absolute path. */
   kubeconfig: string;
   context: string;
 }
 
-/** Opens the deployment to `context`, or to the embedded cluster when there is none. */
-export async function openDeployment(context: string | undefined): Promise<Deployment> {
-  const embedded = context === undefined;
-  const stateFolder = embedded ? defaultStateFolder : contextStateFolder(context);
-  const kubeconfig = embedded ? path.join(stateFolder, "kubeconfig") : ownKubeconfig(context);
+/** The one that `npm start` makes. */
+const embedded: NamedCluster = {
+  kubeconfig: path.join(defaultStateFolder, "kubeconfig"),
+  context: localContext,
+};
+
+export interface Deployment extends NamedCluster {
+  /** Runs the CLI on a stack of this deployment, on the terminal of the caller. */
+  pulumi(stack: string, args: string[]): Promise<PulumiResult>;
+  engine: Engine;
+}
+
+/**
+ * Opens the deployment to the person's own cluster (`ownCluster`), or to the embedded one when there
+ * is none.
+ */
+export async function openDeployment(option: string | undefined): Promise<Deployment> {
+  const own = ownCluster(option);
+  const stateFolder = own ? contextStateFolder(own.context) : defaultStateFolder;
+  const { kubeconfig, context } = own ?? embedded;
   const engine = await openEngine(stateFolder, { kubeconfig });
-  const config = embedded ? {} : { "matomo:cluster": { context, kubeconfig } };
+  const config = own ? { "matomo:cluster": own } : {};
   return {
     pulumi: async (stack, args) => {
       await releaseDeadLocks(path.join(stateFolder, "backend"));
@@ -42,7 +55,7 @@ export async function openDeployment(context: string | undefined): Promise<Deplo
     },
     engine,
     kubeconfig,
-    context: context ?? localContext,
+    context,
   };
 }
 
@@ -60,6 +73,39 @@ async function leaveInterruptToChild<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/**
+ * The person's own cluster to deploy to: the one of `--context`, or else the one that the stack
+ * `local` of this project is bound to. None when that is the embedded cluster.
+ */
+export function ownCluster(
+  option: string | undefined,
+  project: string = checkout,
+): NamedCluster | undefined {
+  if (option !== undefined) {
+    return { context: option, kubeconfig: ownKubeconfig(option) };
+  }
+  const file = path.join(project, "Pulumi.local.yaml");
+  const stated = (existsSync(file) ? parse(readFileSync(file, "utf8")) : {})?.config ?? {};
+  const cluster = stated["matomo:cluster"] ?? embedded;
+  const { context, kubeconfig = "~/.kube/config" } = cluster;
+  const setting = `matomo:cluster of ${path.basename(file)}`;
+  if (typeof context !== "string") {
+    // DigitalOcean's answer may be the stand-in's, and the deployment would go who knows where.
+    throw new UserError(
+      `${setting}: found ${JSON.stringify(cluster)}; allowed here: {"context": NAME, "kubeconfig": FILE}`,
+    );
+  }
+  const named = path.resolve(project, kubeconfig.replace(/^~(?=\/)/, os.homedir()));
+  if (context === embedded.context && named === embedded.kubeconfig) {
+    return undefined;
+  }
+  if (!existsSync(named)) {
+    throw new UserError(`${setting}: found no kubeconfig at ${named}`);
+  }
+  assertHasContext(named, context, setting);
+  return { context, kubeconfig: named };
+}
+
 /** The file in which kubectl would look for a context, which has to have it. */
 export function ownKubeconfig(context: string, env: NodeJS.ProcessEnv = process.env): string {
   const file = env.KUBECONFIG || path.join(os.homedir(), ".kube", "config");
@@ -68,12 +114,17 @@ export function ownKubeconfig(context: string, env: NodeJS.ProcessEnv = process.
       `--context: found no kubeconfig at ${file}; set KUBECONFIG to one file that has the context`,
     );
   }
+  assertHasContext(file, context, "--context");
+  return path.resolve(file);
+}
+
+/** Before anything is built for a name that was mistyped. */
+function assertHasContext(file: string, context: string, saidBy: string): void {
   const contexts: { name: string }[] = parse(readFileSync(file, "utf8"))?.contexts ?? [];
   const names = contexts.map(({ name }) => name);
   if (!names.includes(context)) {
     throw new UserError(
-      `--context: found "${context}"; allowed: a context of ${file}: ${names.join(", ") || "it has none"}`,
+      `${saidBy}: found "${context}"; allowed: a context of ${file}: ${names.join(", ") || "it has none"}`,
     );
   }
-  return path.resolve(file);
 }

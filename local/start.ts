@@ -4,27 +4,16 @@
  */
 import { Command } from "commander";
 import { ExecaError } from "execa";
-import { Listr, PRESET_TIMER, type ListrTask } from "listr2";
-import * as artefacts from "./artefacts";
+import { commandTasks, runTasks, systemTasks } from "./build";
 import { type Cluster, clusterFolder, startCluster } from "./cluster";
-import { openDeployment, ownKubeconfig } from "./deployment";
-import { installedPulumi } from "./engine-path";
+import { openDeployment, ownCluster } from "./deployment";
 import { runCommand, UserError } from "./errors";
-import { imageSources, mariadbImage, matomoImage, systems } from "./node/images";
+import { mariadbImage, matomoImage } from "./node/images";
 import { chooseImages, type Choice } from "./node/official-images";
 import { countVisits, openSite, recordVisit } from "./node/site";
 import { chooseTier, type Tier } from "./node/tier";
 import { defaultStateFolder } from "./paths";
 import { elapsedReport } from "./progress";
-import { ensureArtefact, isBuilt } from "./toolchain";
-
-const engineParts = [artefacts.pulumiCli, artefacts.languageHost, artefacts.kubernetesProvider];
-const clusterParts = [
-  artefacts.etcd,
-  artefacts.kubernetes,
-  artefacts.kwok,
-  artefacts.customResources,
-];
 
 interface Options {
   context?: string;
@@ -43,11 +32,8 @@ runCommand(async () => {
 
 async function start({ context, simulated }: Options): Promise<void> {
   const started = Date.now();
-  if (context !== undefined) {
-    // Before anything is built for a name that was mistyped.
-    ownKubeconfig(context);
-  }
-  const tier = context === undefined ? chooseTier(defaultStateFolder, simulated) : undefined;
+  const own = ownCluster(context);
+  const tier = own ? undefined : chooseTier(defaultStateFolder, simulated);
   if (tier) {
     console.log(`This cluster has ${tier.reason}.`);
   }
@@ -62,30 +48,16 @@ async function start({ context, simulated }: Options): Promise<void> {
   if (cluster && tier?.node) {
     console.log(await showSite(cluster));
   }
-  console.log(nextSteps(context, Math.round((Date.now() - started) / 1000)));
+  console.log(nextSteps(context, own === undefined, Math.round((Date.now() - started) / 1000)));
 }
 
-/** Builds and starts what is needed, with its progress on a terminal and plain lines elsewhere. */
+/** Builds and starts what is needed. */
 async function prepare(tier: Tier | undefined): Promise<Cluster | undefined> {
   let cluster: Cluster | undefined;
-  const installed = await installedPulumi();
-  const parts = [...(installed ? [] : engineParts), ...(tier ? clusterParts : [])];
-  if (tier?.node) {
-    parts.push(artefacts.nodeTools, artefacts.coredns, artefacts.policies);
-  }
-  const tasks: ListrTask[] = [];
-  for (const part of parts) {
-    if (!(await isBuilt(part))) {
-      tasks.push({
-        title: `Build ${part.title}`,
-        task: async (_, task) => {
-          await ensureArtefact(part, { report: elapsedReport(task) });
-        },
-      });
-    }
-  }
+  const node = tier?.node ?? false;
+  const tasks = await commandTasks({ cluster: tier !== undefined, node });
   let choice: Choice | undefined;
-  if (tier?.node) {
+  if (node) {
     tasks.push({
       title: "Images of the site",
       task: async (_, task) => {
@@ -94,34 +66,20 @@ async function prepare(tier: Tier | undefined): Promise<Cluster | undefined> {
         task.title += "images" in choice ? ": the official ones" : `: stand-ins, ${choice.refusal}`;
       },
     });
-  }
-  for (const part of tier?.node ? Object.values(systems) : []) {
-    if (!(await isBuilt(part, { sources: imageSources }))) {
-      tasks.push({
-        title: `Build ${part.title}`,
-        skip: () => part !== systems.node && choice !== undefined && "images" in choice,
-        task: async (_, task) => {
-          await ensureArtefact(part, { sources: imageSources, report: elapsedReport(task) });
-        },
-      });
-    }
+    const official = () => choice !== undefined && "images" in choice;
+    tasks.push(...(await systemTasks(official)));
   }
   if (tier) {
     tasks.push({
       title: "Embedded cluster",
       task: async (_, task) => {
         const officialImages = choice && "images" in choice ? choice.images : undefined;
-        const options = { node: tier.node, officialImages, report: elapsedReport(task) };
+        const options = { node, officialImages, report: elapsedReport(task) };
         cluster = await startCluster(defaultStateFolder, options);
       },
     });
   }
-  await new Listr(tasks, {
-    fallbackRenderer: "simple",
-    fallbackRendererCondition: () => !process.stdout.isTTY || Boolean(process.env.CI),
-    rendererOptions: { timer: PRESET_TIMER },
-    fallbackRendererOptions: { timer: PRESET_TIMER },
-  }).run();
+  await runTasks(tasks);
   return cluster;
 }
 
@@ -144,14 +102,14 @@ async function showSite(cluster: Cluster): Promise<string> {
   ].join("\n");
 }
 
-function nextSteps(context: string | undefined, seconds: number): string {
+function nextSteps(context: string | undefined, embedded: boolean, seconds: number): string {
   const option = context === undefined ? "" : ` --context ${context}`;
   return [
     "",
     `Done in ${seconds} s. What to try next:`,
     `  npm run local -- kubectl${option} get pods --namespace matomo`,
     `  npm run local -- pulumi${option} preview --diff`,
-    ...(context === undefined
+    ...(embedded
       ? ["  npm stop         ends the cluster and keeps its data", "  npm run clean    removes it"]
       : []),
   ].join("\n");

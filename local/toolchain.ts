@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
-import { execa } from "execa";
+import { execa, ExecaError } from "execa";
 import * as lockfile from "proper-lockfile";
 import type { Artefact } from "./artefacts";
 import { goEnvironment, requireGo } from "./go";
@@ -159,10 +159,29 @@ async function downloadModules(modules: string[], folder: string, report: Report
     return [];
   }
   report(`downloading ${modules.join(", ")}`);
-  const options = { cwd: folder, env: goEnvironment(), extendEnv: false };
-  await execa("go", ["mod", "download", ...modules], options);
-  const { stdout } = await execa("go", ["list", "-m", "-f", "{{.Dir}}", ...modules], options);
+  await download(["mod", "download", ...modules], folder, report);
+  const { stdout } = await go(["list", "-m", "-f", "{{.Dir}}", ...modules], folder);
   return stdout.split("\n");
+}
+
+/** How often a download is tried: a module proxy that is out of breath for a moment is common. */
+const DOWNLOAD_TRIES = 3;
+
+/** Runs a go command that only downloads; what fails is tried again, and told. */
+async function download(args: string[], folder: string, report: Report): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await go(args, folder);
+      return;
+    } catch (error) {
+      if (!(error instanceof ExecaError) || tries === DOWNLOAD_TRIES) throw error;
+      report(`a download failed and is tried again: ${String(error.stderr).trim()}`);
+    }
+  }
+}
+
+function go(args: string[], folder: string) {
+  return execa("go", args, { cwd: folder, env: goEnvironment(), extendEnv: false });
 }
 
 async function compile(
@@ -172,10 +191,14 @@ async function compile(
   report: Report,
 ): Promise<void> {
   const ldflags = `-ldflags=-s -w ${command.ldflags}`.trimEnd();
-  const args = ["build", "-v", ldflags, "-o", path.join(output, command.output), command.package];
-  const go = execa("go", args, { cwd: folder, env: goEnvironment(), extendEnv: false });
-  for await (const line of go.iterable({ from: "stderr" })) {
+  // No tables for a debugger: making them takes a tenth of the time, and the link leaves them out.
+  const flags = ["-v", "-gcflags=all=-dwarf=false", ldflags];
+  const args = ["build", ...flags, "-o", path.join(output, command.output), command.package];
+  // Apart from the build, which is not tried again.
+  await download(["list", "-deps", "-f", "", command.package], folder, report);
+  const build = go(args, folder);
+  for await (const line of build.iterable({ from: "stderr" })) {
     report(line);
   }
-  await go;
+  await build;
 }

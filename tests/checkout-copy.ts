@@ -1,4 +1,4 @@
-/** A copy of the program, as a pull request changes it: the checkout is never written to. */
+/** Copies of the checkout, which is never written to: whole, or the program as a pull request changes it. */
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as os from "node:os";
@@ -8,6 +8,27 @@ const checkout = path.resolve(__dirname, "..");
 const FOLDERS = ["components", "fleet", "policy"];
 const FILES = /^(index\.ts|package\.json|tsconfig\.json|Pulumi\..*yaml)$/;
 
+/** What was made in the checkout and is not of it. */
+const MADE = ["node_modules", ".git", ".local", "reports"];
+
+/**
+ * Copies the whole checkout, as it is before anything was installed or started in it. Its lockfile is
+ * older than any installation, as in a checkout that was installed after it was made.
+ */
+export async function copyCheckout(folder: string): Promise<void> {
+  await fs.cp(checkout, folder, {
+    recursive: true,
+    filter: (source) => !MADE.includes(path.relative(checkout, source)),
+  });
+  await fs.utimes(path.join(folder, "package-lock.json"), 0, 0);
+}
+
+/** Makes the checkout's own libraries those of a copy. */
+export async function linkLibraries(folder: string): Promise<void> {
+  await fs.symlink(path.join(checkout, "node_modules"), path.join(folder, "node_modules"));
+}
+
+/** The program of the checkout, without what runs and tests it. */
 export class CheckoutCopy {
   private constructor(readonly folder: string) {}
 
@@ -17,7 +38,7 @@ export class CheckoutCopy {
     for (const part of [...FOLDERS, ...files]) {
       await fs.cp(path.join(checkout, part), path.join(folder, part), { recursive: true });
     }
-    await fs.symlink(path.join(checkout, "node_modules"), path.join(folder, "node_modules"));
+    await linkLibraries(folder);
     return new CheckoutCopy(folder);
   }
 

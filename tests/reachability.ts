@@ -1,5 +1,5 @@
 /**
- * Who may connect to whom, computed from NetworkPolicy objects alone: the matrix that a reviewer
+ * Who may connect to whom, computed from the policies alone: the matrix that a reviewer
  * reads in a snapshot, and the rules of the test bench's enforcer.
  */
 import { BlockList } from "node:net";
@@ -11,6 +11,8 @@ export interface Endpoint {
   namespace?: string;
   labels?: Record<string, string>;
   address?: string;
+  /** What Cilium calls it, where no NetworkPolicy can name it. */
+  entity?: string;
 }
 
 interface Selector {
@@ -20,6 +22,7 @@ interface Peer {
   podSelector?: Selector;
   namespaceSelector?: Selector;
   ipBlock?: { cidr: string; except?: string[] };
+  entity?: string;
 }
 interface Port {
   port?: number;
@@ -51,6 +54,7 @@ function inBlock({ cidr, except = [] }: { cidr: string; except?: string[] }, add
 }
 
 function matches(peer: Peer, end: Endpoint, own: string): boolean {
+  if (peer.entity) return end.entity === peer.entity;
   if (peer.ipBlock) return end.address !== undefined && inBlock(peer.ipBlock, end.address);
   if (end.namespace === undefined) return false;
   const namespaceLabels = { "kubernetes.io/metadata.name": end.namespace };
@@ -100,6 +104,30 @@ export function mayConnect(policies: Policy[], from: Endpoint, to: Endpoint, por
   );
 }
 
+/** The part of a CiliumNetworkPolicy that this program writes. */
+interface CiliumPolicy {
+  metadata: { namespace: string };
+  spec: {
+    endpointSelector: Selector;
+    ingress: {
+      fromEntities: string[];
+      toPorts: { ports: { port: string; protocol: string }[] }[];
+    }[];
+  };
+}
+
+/** Cilium adds the rules of both kinds up, so this one is read as the other. */
+function fromCilium({ metadata, spec }: CiliumPolicy): Policy {
+  const ingress = spec.ingress.map(({ fromEntities, toPorts }) => ({
+    from: fromEntities.map((entity) => ({ entity })),
+    ports: toPorts.flatMap(({ ports }) =>
+      ports.map(({ port, protocol }) => ({ port: Number(port), protocol })),
+    ),
+  }));
+  const policyTypes = ["Ingress"];
+  return { metadata, spec: { podSelector: spec.endpointSelector, policyTypes, ingress } };
+}
+
 const sitePod = (component: string): Endpoint => ({
   name: component,
   namespace: "matomo",
@@ -123,6 +151,7 @@ export function endpoints(controllerNamespace: string): Endpoint[] {
     ...["web", "mariadb", "archive", "backup", "acme-solver"].map(sitePod),
     { ...sitePod("web"), name: "pod without a component", labels: { app: "stray" } },
     elsewhere("ingress controller", controllerNamespace),
+    { name: "Cilium's Gateway", entity: "ingress" },
     elsewhere("cluster DNS", "kube-system"),
     elsewhere("another application", "default"),
     { name: "internet", address: "203.0.113.9" },
@@ -138,9 +167,10 @@ const PORTS: Port[] = [
 
 /** Lines `from -> to: ports` for all that is open to or from the site's pods. */
 export function reachability(resources: Rendered[], controllerNamespace: string): string[] {
-  const policies = resources
-    .filter(({ type }) => type.endsWith(":NetworkPolicy"))
-    .map(({ props }) => props as Policy);
+  const policies = resources.flatMap(({ type, props }) => {
+    if (type.endsWith(":NetworkPolicy")) return props as Policy;
+    return type.endsWith(":CiliumNetworkPolicy") ? fromCilium(props as CiliumPolicy) : [];
+  });
   const ends = endpoints(controllerNamespace);
   const lines: string[] = [];
   for (const from of ends) {

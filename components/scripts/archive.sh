@@ -54,7 +54,7 @@ set -e
 case $curl_status in
   0) ;;
   7) fail "the connection was refused; is the pod of Deployment matomo running?" ;;
-  28) fail "no end within $timeout_seconds s; raise the job's time-out or look for a slow report" ;;
+  28) fail "no end within $timeout_seconds s; look above for the report that takes so long" ;;
   *) fail "curl ended with status $curl_status before Matomo did; the web pod may have restarted" ;;
 esac
 status=$(sed -n 's/^HTTP \([0-9]*\) to.*/\1/p' "$log" | tail -n 1)

@@ -19,6 +19,10 @@ say() { printf 'backup: %s\n' "$*"; }
 fail() { printf 'backup: ERROR: %s\n' "$*" >&2; exit 1; }
 milliseconds() { date +%s%3N; }
 free_bytes() { df --output=avail --block-size=1 "$1" | tail -n 1; }
+volume_json() {
+  printf '{"volume": {"bytes": %s, "free": %s}}\n' \
+    "$(df --output=size --block-size=1 "$root" | tail -n 1)" "$(free_bytes "$root")"
+}
 newer_or_same() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort --version-sort | head -n 1)" = "$2" ]; }
 
 # The password is in a file that this user alone may read, never in argv or the environment.
@@ -38,8 +42,9 @@ live() {
   mariadb --defaults-extra-file="$client" --batch --skip-column-names --raw \
     --connect-timeout=10 "$DATABASE_NAME" --execute="$1"
 }
-live_tables() {
-  live "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()
+# The tables of a site, asked of `live` or of `throwaway`.
+tables_of() {
+  "$1" "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()
     AND table_type = 'BASE TABLE' AND table_name <> 'fleet_restore_in_progress' ORDER BY 1"
 }
 
@@ -110,21 +115,38 @@ measure() {
   done <"$2"
 }
 
+# Prints "table time" of the last change for each table of the live site.
+last_changes() {
+  live "SELECT table_name, COALESCE(update_time, '') FROM information_schema.tables
+    WHERE table_schema = DATABASE()"
+}
+
 # A restored table equals the live one, unless visits came in meanwhile: then the live one has to
-# show that it really changed between two looks.
+# show that it really changed between two looks. Equal to what it was is not enough: an archive run
+# fills a table and empties it again.
+#
+# Arguments: the live site's tables and their last changes before the dump, and what was restored.
 compare_tables() {
-  local table rows sum before
+  local table rows sum before now tables
+  last_changes >"$work/changes.now" || fail "the tables' last changes cannot be read"
   while IFS=$'\t' read -r table rows sum; do
-    before=$(awk -F'\t' -v t="$table" '$1 == t { print $2 "\t" $3 }' "$1")
+    before=$(line_of "$table" "$1")
     [ "$before" = "$rows"$'\t'"$sum" ] && continue
     printf '%s\n' "$table" >"$work/one"
-    if [ "$(measure live "$work/one")" = "$table"$'\t'"$before" ]; then
+    if ! now=$(measure live "$work/one"); then
+      tables=$(tables_of live) || fail "the list of tables cannot be read"
+      ! grep -qxF -e "$table" <<<"$tables" || fail "table $table cannot be read a second time"
+    fi
+    if [ "$now" = "$table"$'\t'"$before" ] &&
+      [ "$(line_of "$table" "$2")" = "$(line_of "$table" "$work/changes.now")" ]; then
       fail "table $table was restored with $rows rows (checksum $sum), the unchanged live table has" \
         "${before//$'\t'/ rows, checksum }"
     fi
     say "table $table changed while it was dumped"
-  done <"$2"
+  done <"$3"
 }
+# What a file's line says of a table.
+line_of() { awk -F'\t' -v t="$1" '$1 == t { print substr($0, length(t) + 2) }' "$2"; }
 
 # Oldest first, by name. What an older chart left here has other names and is not touched.
 proven_backups() {

@@ -20,6 +20,16 @@ final class InstalledSite
 /** MariaDB's codes for a refused password: waiting would not help. */
 const REFUSED = [1044, 1045, 1049, 1698];
 
+/** Stands once the container was told to end: what only waits ends then, a step that runs does not. */
+const STOPPING = '/tmp/stopping';
+
+function stopIfTold(): void
+{
+    if (is_file(STOPPING)) {
+        throw new InstallError('the pod is to end, and nothing was begun');
+    }
+}
+
 /** Connects as soon as the server answers; polls, because nothing tells when it will. */
 function connect(array $database, array $credentials, int $waitSeconds): PDO
 {
@@ -27,9 +37,10 @@ function connect(array $database, array $credentials, int $waitSeconds): PDO
     $where = "{$database['host']}:{$database['port']}";
     $dsn = "mysql:host={$database['host']};port={$database['port']};dbname={$database['name']};charset=utf8mb4";
     $deadline = microtime(true) + $waitSeconds;
-    $told = false;
-    while (true) {
+    for ($attempt = 0;; $attempt++) {
+        stopIfTold();
         try {
+            knock($where, min(0.1 * 1.2 ** $attempt, 5));
             return new PDO($dsn, $user, $password, [
                 PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION,
                 PDO::ATTR_TIMEOUT => 5,
@@ -38,8 +49,8 @@ function connect(array $database, array $credentials, int $waitSeconds): PDO
             if (in_array($error->getCode(), REFUSED, true)) {
                 throw new InstallError(
                     "the database at $where refuses user $user or the database {$database['name']} " .
-                    "(error {$error->getCode()}): Secret and database disagree. See which password " .
-                    'opens it with `npm run fleet -- status`, and take it over with `fleet adopt`.'
+                    "(error {$error->getCode()}): Secret and database disagree. `pulumi up --refresh " .
+                    '--run-program` brings back a Secret that was edited; see docs/operations.md.'
                 );
             }
             if (microtime(true) > $deadline) {
@@ -48,13 +59,25 @@ function connect(array $database, array $credentials, int $waitSeconds): PDO
                     'Look at the pod of StatefulSet matomo-mariadb.'
                 );
             }
-            if (!$told) {
+            if ($attempt === 0) {
                 say("waiting for the database at $where");
-                $told = true;
             }
-            usleep(250_000);
+            usleep(100_000);
         }
     }
+}
+
+/**
+ * Opens the port and closes it. What a new pod sends first is dropped until its node has the network
+ * policies in place, and the kernel sends it again after a whole second only: trying anew is sooner.
+ */
+function knock(string $where, float $seconds): void
+{
+    $stream = @stream_socket_client("tcp://$where", $code, $message, $seconds);
+    if ($stream === false) {
+        throw new PDOException("$message ($code)");
+    }
+    fclose($stream);
 }
 
 /** One installer at a time; the server releases the lock when this connection ends, however. */
@@ -62,9 +85,12 @@ function lock(PDO $database, int $waitSeconds): void
 {
     // The lock must live as long as this process: the connection's own idle limit is lifted.
     $database->exec('SET SESSION wait_timeout = 86400');
-    $got = $database->query("SELECT GET_LOCK('matomo_install', $waitSeconds)")->fetchColumn();
-    if ((int) $got !== 1) {
-        throw new InstallError("another pod has been installing this site for $waitSeconds s");
+    $deadline = microtime(true) + $waitSeconds;
+    while ((int) $database->query("SELECT GET_LOCK('matomo_install', 1)")->fetchColumn() !== 1) {
+        stopIfTold();
+        if (microtime(true) > $deadline) {
+            throw new InstallError("another pod has been installing this site for $waitSeconds s");
+        }
     }
 }
 
@@ -109,7 +135,7 @@ function refuseForeign(InstalledSite $found, string $code): void
     if ($found->version !== null && version_compare($found->version, $code, '>')) {
         throw new InstallError(
             "the database was written by Matomo {$found->version}, the image holds $code: a downgrade " .
-            "that Matomo cannot do. Set the image to {$found->version} or newer."
+            "that Matomo cannot do. Set the image to {$found->version} or newer, or restore a backup of $code."
         );
     }
 }

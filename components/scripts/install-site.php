@@ -45,13 +45,9 @@ function createSchema(InstalledSite $found): void
             DbHelper::createAnonymousUser();
         }
         DbHelper::recordInstallVersion();
-        Access::doAsSuperUser(static function (): void {
-            $updater = new Updater();
-            $components = $updater->getComponentUpdates();
-            if ($components) {
-                $updater->updateComponents($components);
-            }
-        });
+    }
+    finishUpdates();
+    if ($found->version === null) {
         Updater::recordComponentSuccessfullyUpdated('core', Piwik\Version::VERSION);
     }
     // Before anything else: without it the first addSite dies on a missing table. It also makes the
@@ -61,6 +57,28 @@ function createSchema(InstalledSite $found): void
     if ($before !== Config::getInstance()->PluginsInstalled) {
         Config::getInstance()->forceSave();
     }
+}
+
+/**
+ * Columns and plugins' own tables. Matomo notes its version before it makes them: an install, or an
+ * update, that is killed in between looks whole, and every visit would be answered with an error.
+ */
+function finishUpdates(): void
+{
+    Access::doAsSuperUser(static function (): void {
+        $updater = new Updater();
+        $components = $updater->getComponentUpdates();
+        if (!$components) {
+            return;
+        }
+        ['coreError' => $failed, 'errors' => $errors] = $updater->updateComponents($components);
+        $words = implode('; ', $errors);
+        if ($failed) {
+            throw new InstallError("the schema cannot be finished: $words");
+        }
+        // Matomo has deactivated the plugin whose update it was.
+        $errors && say("an update failed: $words");
+    });
 }
 
 /** What the program owns and Matomo keeps in its database, where config.ini.php has no say. */
@@ -88,7 +106,10 @@ function ownSettings(array $settings): void
     }
 }
 
-/** The administrator's login. On a site that has one already nobody is added or changed. */
+/**
+ * The administrator's login. On a site that has a super user already nobody is added or changed: a
+ * login that somebody took the rights from does not get them back.
+ */
 function administrator(array $settings, InstalledSite $found): string
 {
     $login = secret('matomo/matomo-username');
@@ -98,8 +119,8 @@ function administrator(array $settings, InstalledSite $found): string
         return $login;
     }
     $others = array_column($users->getUsersHavingSuperUserAccess(), 'login');
-    if (!$user && $others) {
-        say("the site has super users already ($others[0]); $login is not added");
+    if ($others) {
+        say("the site has super users already ($others[0]); $login is not made one");
         return $others[0];
     }
     Access::doAsSuperUser(static function () use ($login, $user): void {

@@ -4,7 +4,7 @@
  * the program owns (decisions 1, 3; incidents 8, 9, 12, 20). Each step looks before it acts: killed
  * anywhere and run again, it ends in the same site.
  *
- * Run by:  init container `install` of the web pod, after `layout`, as www-data (33):
+ * Run by:  container `web`, after layout.sh and before web-start.sh, as www-data (33):
  *          php /opt/matomo/scripts/install.php
  * Volumes: /var/www/html (laid out), /state, /tmp, /opt/matomo/config/settings.json, Secrets at
  *          /run/secrets/matomo/{matomo-username,matomo-password,matomo-email,archive-token} and
@@ -52,9 +52,9 @@ function console(string ...$arguments): int
 function update(string $from, string $to): void
 {
     $kept = STATE . "/.matomo/before-$to";
-    if (!is_dir($kept)) {
-        mkdir($kept, 0700, true);
-        copy(STATE . '/config/config.ini.php', "$kept/config.ini.php");
+    is_dir($kept) || mkdir($kept, 0700, true);
+    if (!is_file("$kept/config.ini.php")) {
+        replaceFile("$kept/config.ini.php", (string) file_get_contents(STATE . '/config/config.ini.php'));
     }
     say("Matomo $from becomes $to");
     $status = console('core:update', '--yes');

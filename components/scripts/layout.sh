@@ -2,7 +2,7 @@
 # Lays out Matomo's code afresh and joins it to the state on the volume (decision 1, incidents 9,
 # 10, 17, 20: an image bump upgrades, old code never survives, the UI can save).
 #
-# Run by:  init container `layout` of the web pod, before `install`. Image: matomo (uid/gid 33).
+# Run by:  container `web`, before install.php. Image: matomo (uid/gid 33).
 # Volumes: /state          the web volume, read-write. An adopted one holds the whole old site.
 #          /var/www/html   emptyDir: the site as Apache serves it, made new at each pod start
 #          /tmp            emptyDir
@@ -70,6 +70,16 @@ move_old_core_plugins() {
 }
 move_old_core_plugins
 
+# Its configuration is kept as it was, once, for the same reason: install.php takes out of it what the
+# program says elsewhere.
+live=$state/config/config.ini.php
+old_config=$state/.matomo/old-config.ini.php
+if [ -e "$state/core/Version.php" ] && [ ! -e "$state/.matomo/version" ] &&
+  [ ! -e "$old_config" ] && [ -s "$live" ]; then
+  cp --preserve=mode,timestamps "$live" "$old_config.new"
+  mv "$old_config.new" "$old_config"
+fi
+
 # The emptyDir outlives a restarted sandbox of the same pod, so it is emptied first.
 find "$site" -mindepth 1 -delete
 # Not the folder itself, which is kubelet's: this user may not set its times and mode.
@@ -101,7 +111,6 @@ chmod -R u=rwX,go= "$site/tmp"
 
 # A write of config.ini.php that a killed pod cut short leaves a file without its salt, and with
 # it every token invalid. The last good copy is kept by install.php.
-live=$state/config/config.ini.php
 kept=$state/.matomo/config.ini.php
 if [ -e "$live" ] && ! grep -q '^salt = ' "$live" && [ -s "$kept" ]; then
   cp "$kept" "$live.new"

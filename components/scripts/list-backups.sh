@@ -11,7 +11,7 @@ set -euo pipefail
 . /opt/matomo/scripts/backup-lib.sh
 
 for backup in $(proven_backups); do
-  printf '{"name": "%s", "manifest": %s}\n' "$backup" "$(tr --delete '\n' <"$root/$backup/manifest.json")"
+  manifest=$(tr --delete '\n' <"$root/$backup/manifest.json")
+  printf '{"name": "%s", "manifest": %s}\n' "$backup" "$manifest"
 done
-printf '{"volume": {"bytes": %s, "free": %s}}\n' \
-  "$(df --output=size --block-size=1 "$root" | tail -n 1)" "$(free_bytes "$root")"
+volume_json

@@ -21,6 +21,8 @@ marker=fleet_restore_in_progress
 . /opt/matomo/scripts/backup-lib.sh
 say() { printf 'restore: %s\n' "$*"; }
 fail() { printf 'restore: ERROR: %s\n' "$*" >&2; exit 1; }
+# `fleet restore` leaves the site as it was where it finds these words.
+refuse() { fail "$* Nothing was touched."; }
 measured=$(mktemp -d /tmp/restore.XXXXXX)
 trap 'rm -rf "$client" "$measured"' EXIT
 
@@ -29,26 +31,26 @@ manifest_value() { sed -n "s/^ *\"$1\": \"\([^\"]*\)\",\{0,1\}$/\1/p" "$source/m
 manifest_sum() { sed -n "s/^ *\"$1\": {.*\"sha256\": \"\([0-9a-f]*\)\".*/\1/p" "$source/manifest.json"; }
 
 exec 9>"$root/.lock"
-flock --nonblock 9 || fail "a backup is running on this volume; wait for it to end"
+flock --nonblock 9 || refuse "a backup is running on this volume; wait for it to end."
 
 if [ "$BACKUP" = newest ]; then
   BACKUP=$(proven_backups | tail -n 1)
-  [ -n "$BACKUP" ] || fail "there is no proven backup on this volume"
+  [ -n "$BACKUP" ] || refuse "there is no proven backup on this volume."
 fi
 source=$root/$BACKUP
 proven_backups | grep -Fxq "$BACKUP" ||
-  fail "$BACKUP is no proven backup; there are: $(proven_backups | tr '\n' ' ')"
+  refuse "$BACKUP is no proven backup; there are: $(proven_backups | paste -sd ' ')."
 for file in database.sql.zst state.tar.zst; do
   printf '%s  %s\n' "$(manifest_sum "$file")" "$source/$file" | sha256sum --quiet --check - ||
-    fail "$file of $BACKUP is not what was proven: its checksum differs"
+    refuse "$file of $BACKUP is not what was proven: its checksum differs."
 done
 
 write_client_options "$DATABASE_HOST" "$port"
 server_version=$(live 'SELECT VERSION()') ||
-  fail "the database at $DATABASE_HOST:$port cannot be reached with the Secret's password"
+  refuse "the database at $DATABASE_HOST:$port cannot be reached with the Secret's password."
 dumped_by=$(manifest_value mariadb)
 newer_or_same "${server_version%%-*}" "${dumped_by%%-*}" ||
-  fail "the backup was made by MariaDB $dumped_by, the server is $server_version, which is older"
+  refuse "the backup was made by MariaDB $dumped_by, the server is $server_version, which is older."
 
 # A site is live when either half of it is there. A restore that was cut short is none.
 tables=$(live "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()")
@@ -56,8 +58,9 @@ unfinished=$(live "SELECT COUNT(*) FROM information_schema.tables
   WHERE table_schema = DATABASE() AND table_name = '$marker'")
 if [ "$unfinished" = 0 ] && { [ "$tables" != 0 ] || [ -s "$state/config/config.ini.php" ]; }; then
   [ "${RESTORE_OVERWRITE:-}/${RESTORE_CONFIRM:-}" = "yes/$SITE_HOST" ] ||
-    fail "a site is there ($tables tables). Nothing was touched. To replace it with $BACKUP set both" \
-      "RESTORE_OVERWRITE=yes and RESTORE_CONFIRM=$SITE_HOST, after a backup of what is there."
+    refuse "a site is there ($tables tables). To replace it with $BACKUP, after a backup of what is" \
+      "there, tell fleet restore --overwrite $SITE_HOST, which sets RESTORE_OVERWRITE=yes and" \
+      "RESTORE_CONFIRM=$SITE_HOST."
 fi
 
 say "restoring $BACKUP (Matomo $(manifest_value matomo), MariaDB $dumped_by)"
@@ -71,7 +74,7 @@ zstd --quiet --decompress --stdout "$source/database.sql.zst" |
   fail "the dump was not taken in to its end; run this Job again"
 
 # What the manifest proved is what must be there now.
-live_tables >"$measured/tables"
+tables_of live >"$measured/tables"
 measure live "$measured/tables" >"$measured/now"
 sed -n 's/^ *{"name": "\(.*\)", "rows": \([0-9]*\), "checksum": \([0-9]*\)},\{0,1\}$/\1\t\2\t\3/p' \
   "$source/manifest.json" >"$measured/then"
@@ -92,5 +95,7 @@ zstd --quiet --decompress --stdout "$source/state.tar.zst" |
 (cd "$state" && sha256sum --quiet --strict --check SHA256SUMS) || fail "the state differs (above)"
 rm -f "$state/SHA256SUMS"
 
+# What says that it is done is on the disk at once; so is the state, then.
+sync --file-system "$state"
 live "DROP TABLE $marker"
 say "done: $(wc -l <"$measured/now") tables and the state of $BACKUP. Start the web pod again."

@@ -62,6 +62,7 @@ register_shutdown_function(static function () use ($work): void {
     array_map('unlink', glob("$work/config/*"));
     @unlink("$work/SHA256SUMS");
     @unlink("$work/members");
+    @unlink("$work/words");
     @rmdir("$work/config");
     @rmdir($work);
 });
@@ -91,10 +92,11 @@ $command = [
     "--directory=$work", 'SHA256SUMS', 'config/config.ini.php',
     '--directory=' . STATE, '--null', '--verbatim-files-from', "--files-from=$work/members",
 ];
-$tar = proc_open($command, [1 => ['pipe', 'w'], 2 => ['pipe', 'w']], $pipes);
+// Its words into a file: nobody reads a second pipe before the first one's end, and a full one would hold it.
+$tar = proc_open($command, [1 => ['pipe', 'w'], 2 => ['file', "$work/words", 'w']], $pipes);
 fpassthru($pipes[1]);
-$words = stream_get_contents($pipes[2]);
 $status = proc_close($tar);
 if ($status !== 0) {
+    $words = file_get_contents("$work/words", length: 2000);
     error_log("state-export: tar ended with $status, the receiver will see it by its list: $words");
 }

@@ -2,46 +2,46 @@
  * Takes a live site over, step by step. Each step looks before it acts: interrupted anywhere and run
  * again, adoption goes on where it was.
  *
- * The order is what keeps the site safe. The state comes first, in one write: from then on the
- * passwords are known. The namespace's identity is next: no other state can touch the site any more.
- * Then the objects are handed over one by one; as long as one is missing, an `up` refuses and names
- * this command. Nothing of that changes a pod. Then a preview in which nothing may be replaced, the
- * proven backup, and only then `up`. Helm's records go last.
+ * The order is what keeps the site safe. Its volumes come first: from then on none goes with its claim,
+ * whatever else should fail. Then the state, in one write: from then on the passwords are known. The
+ * namespace's identity is next: no other state can touch the site any more. Then the proven backup, and
+ * the objects are handed over one by one; as long as one is missing, an `up` refuses and names this
+ * command, so that none changes a pod before there is a backup. Then a preview in which nothing may be
+ * replaced, and only then `up`. Helm's records go last.
  */
 import { NAMES, NAMESPACE } from "../../components/labels";
 import { IDENTITY_ANNOTATION } from "../../components/ownership";
 import { ROLLOUT_SECONDS } from "../../components/pods";
-import type { KubeConfig } from "@kubernetes/client-node";
+import {
+  AppsV1Api,
+  type KubeConfig,
+  type V1Deployment,
+  type V1StatefulSet,
+} from "@kubernetes/client-node";
 import { Refusal } from "../../components/failure";
+import type { Data, Deployment, Engine } from "../engine";
 import { Failure } from "../errors";
-import type { OperationReport } from "../operation";
+import type { JournalFile } from "../journal";
+import { notKept, type OperationReport } from "../operation";
+import { awaitObjects } from "../watch";
 import { Api, reference, title } from "./api";
 import { provenBackup } from "./backup";
 import { handOver, type ManagedFields } from "./fields";
-import type { Journal, JournalFile } from "./journal";
-import type { Data } from "./program";
-import { omit } from "./shape";
+import type { Journal } from "./journal";
+import { LAST_APPLIED, omit } from "./shape";
 import { isAdopted, type LiveSite, readSite, type SiteArgs } from "./site";
-import { type Adopted, adoptInto, type Deployment, managerOf } from "./state";
-
-/** The stack in the engine. */
-export interface Engine {
-  exportState(): Promise<Deployment>;
-  /** Writes the state in one piece; values in it are encrypted on the way. */
-  importState(state: Deployment): Promise<void>;
-  preview(): Promise<OperationReport>;
-  up(): Promise<OperationReport>;
-}
+import { type Adopted, adoptInto, managerOf } from "./state";
+import { keepVolumes } from "./volumes";
 
 export interface AdoptArgs extends Omit<SiteArgs, "state"> {
   config: KubeConfig;
   engine: Engine;
-  journal: JournalFile;
+  journal: JournalFile<Journal>;
   /** Versions of the program's SDKs, which the state names. */
   versions: { random: string; kubernetes: string };
   /** Called before each step; what it throws ends the adoption there. */
   step: (what: string) => void;
-  signal?: AbortSignal;
+  signal: AbortSignal;
 }
 
 /** A backup is fresh for this long, in milliseconds. */
@@ -62,7 +62,7 @@ export async function rehearse(args: Omit<AdoptArgs, "step">): Promise<LiveSite>
   return site;
 }
 
-async function unfinished(journal: JournalFile): Promise<boolean> {
+async function unfinished(journal: JournalFile<Journal>): Promise<boolean> {
   const found = await journal.read();
   return found !== undefined && found.finished === undefined;
 }
@@ -83,14 +83,11 @@ export async function adopt(args: AdoptArgs, site: LiveSite): Promise<Journal> {
   const state = await engine.exportState();
   const journal = await save(args, site, state);
 
+  await keepVolumes({ api, step }, journal.volumes);
   await importState(args, site, state);
   await claimNamespace(args, api, site);
-  for (const one of site.adopted) {
-    await handOverObject(args, api, one);
-  }
-  step("preview");
-  assertKept(await engine.preview());
   if (!journal.backup || Date.parse(journal.backup) < Date.now() - FRESH_MS) {
+    await makeBackupClaim(args, api, site);
     step("proven backup");
     const password = site.passwords["database-password"]!;
     const { config, signal } = args;
@@ -98,10 +95,15 @@ export async function adopt(args: AdoptArgs, site: LiveSite): Promise<Journal> {
     journal.backup = new Date().toISOString();
     await args.journal.write(journal);
   }
+  for (const one of site.adopted) {
+    await handOverObject(args, api, one);
+  }
+  step("preview");
+  assertKept(await engine.preview());
   step(`up of stack ${stack}`);
   await engine.up();
   step("waiting for the new pods");
-  await rolledOut(args, api);
+  await rolledOut(args);
   step("comparing every object with what it was");
   await assertSame(api, journal);
   for (const leftover of journal.leftovers) {
@@ -132,7 +134,10 @@ async function save(args: AdoptArgs, site: LiveSite, state: Deployment): Promise
     .map(({ inputs }) => inputs)
     .filter(
       ({ kind, metadata }) =>
-        kind && missing.some(({ object }) => object === title({ kind, name: metadata.name })),
+        // An undo deletes what was added, and never a claim: the backup is on one.
+        kind &&
+        kind !== "PersistentVolumeClaim" &&
+        missing.some(({ object }) => object === title({ kind, name: metadata.name })),
     );
   const objects = site.adopted.map(({ live }) => live);
   const journal: Journal = {
@@ -141,6 +146,7 @@ async function save(args: AdoptArgs, site: LiveSite, state: Deployment): Promise
     started: new Date().toISOString(),
     identity: site.identity,
     state,
+    volumes: site.volumes,
     objects: objects.map(withoutValues),
     secretKeys: Object.fromEntries(
       objects
@@ -158,7 +164,11 @@ async function save(args: AdoptArgs, site: LiveSite, state: Deployment): Promise
 }
 
 function withoutValues(object: Data): Data {
-  return object.kind === "Secret" ? omit(object, "data", "stringData") : object;
+  if (object.kind !== "Secret") return object;
+  const { metadata, ...rest } = omit(object, "data", "stringData");
+  const { annotations, ...kept } = metadata as Data;
+  const own = annotations && { annotations: omit(annotations as Data, LAST_APPLIED) };
+  return { ...rest, metadata: { ...kept, ...own } };
 }
 
 async function importState(args: AdoptArgs, site: LiveSite, state: Deployment): Promise<void> {
@@ -182,6 +192,17 @@ async function claimNamespace(args: AdoptArgs, api: Api, { identity }: LiveSite)
   await api.patch(where, {
     metadata: { resourceVersion, annotations: { [IDENTITY_ANNOTATION]: identity } },
   });
+}
+
+/** A release without backups has no claim for them; `up` finds this one as its own. */
+async function makeBackupClaim(args: AdoptArgs, api: Api, { resources }: LiveSite): Promise<void> {
+  const { inputs } = resources.find(
+    ({ inputs }) =>
+      inputs.kind === "PersistentVolumeClaim" && inputs.metadata.name === NAMES.backupClaim,
+  )!;
+  if (await api.get(reference(inputs))) return;
+  args.step(`making claim ${NAMES.backupClaim} for the backup`);
+  await api.apply(inputs, managerOf(inputs));
 }
 
 /** Hands what Helm and people own of an object to the program's field manager. */
@@ -216,10 +237,9 @@ function isHandedOver(before: ManagedFields[], after: ManagedFields[]): boolean 
 }
 
 /** Nothing that the site has may be made anew. */
-function assertKept({ steps }: OperationReport): void {
-  const harmful = steps.filter(({ op }) => /replace|delete/.test(op));
-  if (!harmful.length) return;
-  const list = harmful.map(({ op, type, name }) => `${op} ${type} ${name}`).join(", ");
+function assertKept(report: OperationReport): void {
+  const list = notKept(report);
+  if (!list) return;
   throw new Failure(
     `the preview would not keep everything (${list}); no pod was changed. ` +
       "Go back with --undo, and report this plan",
@@ -230,37 +250,34 @@ function assertKept({ steps }: OperationReport): void {
  * Waits until the new pods serve. The engine may be back earlier: under Recreate there is no new
  * revision as long as the old pod takes to end, and it takes the old one for the new.
  */
-async function rolledOut({ signal }: AdoptArgs, api: Api): Promise<void> {
-  const deadline = Date.now() + ROLLOUT_SECONDS * 1000;
+async function rolledOut({ config, signal }: AdoptArgs): Promise<void> {
+  const apps = config.makeApiClient(AppsV1Api);
+  const namespace = NAMESPACE;
   const workloads = [
-    { kind: "StatefulSet", name: NAMES.database },
-    { kind: "Deployment", name: NAMES.web },
-  ];
-  for (const workload of workloads) {
-    const where = { apiVersion: "apps/v1", namespace: NAMESPACE, ...workload };
-    while (!isRolledOut(await api.get(where))) {
-      signal?.throwIfAborted();
-      if (Date.now() > deadline) {
-        throw new Failure(
-          `${title(workload)} is not ready after ${ROLLOUT_SECONDS / 60} minutes; Helm's records are ` +
-            `kept. Look why: kubectl -n ${NAMESPACE} get pods; then adopt again, or go back with --undo`,
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
+    [NAMES.database, "statefulsets", () => apps.listNamespacedStatefulSet({ namespace })],
+    [NAMES.web, "deployments", () => apps.listNamespacedDeployment({ namespace })],
+  ] as const;
+  for (const [name, plural, list] of workloads) {
+    const what =
+      `all pods of ${plural}/${name} anew; Helm's records are kept. Look why: ` +
+      `kubectl -n ${NAMESPACE} get pods; then adopt again, or go back with --undo`;
+    await awaitObjects<V1Deployment | V1StatefulSet, true>(
+      { config },
+      { path: `/apis/apps/v1/namespaces/${NAMESPACE}/${plural}`, list },
+      (all) => all.some((one) => one.metadata!.name === name && isRolledOut(one)) || undefined,
+      { what, seconds: ROLLOUT_SECONDS, signal },
+    );
   }
 }
 
 /** Whether all pods of a workload are of its newest form, and serve; the old ones are gone. */
-function isRolledOut(workload: Data | undefined): boolean {
-  if (!workload) return false;
-  const { metadata, spec, status } = workload;
-  const wanted: number = spec.replicas ?? 1;
+function isRolledOut({ metadata, spec, status }: V1Deployment | V1StatefulSet): boolean {
+  const wanted = spec!.replicas;
   return (
-    status.observedGeneration >= metadata.generation &&
-    status.replicas === wanted &&
-    status.updatedReplicas === wanted &&
-    status.availableReplicas === wanted
+    status!.observedGeneration! >= metadata!.generation! &&
+    status!.replicas === wanted &&
+    status!.updatedReplicas === wanted &&
+    status!.availableReplicas === wanted
   );
 }
 

@@ -3,14 +3,14 @@
  * itself names. A typed client would drop the fields that its version does not know, and an undo that
  * puts an object back must not.
  */
-import * as http from "node:http";
-import * as https from "node:https";
+import { exchange } from "../../components/http";
 import { Failure } from "../errors";
 import type { Kubeconfig } from "../../components/kubeconfig";
-import type { Data } from "./program";
+import type { Data } from "../engine";
 
 const TIMEOUT_MS = 30_000;
 export const MERGE_PATCH = "application/merge-patch+json";
+const APPLY_PATCH = "application/apply-patch+yaml";
 
 /** What tells an object apart. */
 export interface Reference {
@@ -78,6 +78,13 @@ export class Api {
   async patch(object: Reference, patch: Data): Promise<Data> {
     const where = await this.known(object);
     return (await this.send("PATCH", `${where}/${object.name}`, patch, MERGE_PATCH))!;
+  }
+
+  /** Makes an object, or sets what it states of a live one, as this field manager. */
+  async apply(object: Data, fieldManager: string): Promise<Data> {
+    const where = await this.known(reference(object));
+    const path = `${where}/${object.metadata.name}?${new URLSearchParams({ fieldManager })}`;
+    return (await this.send("PATCH", path, object, APPLY_PATCH))!;
   }
 
   /**
@@ -170,11 +177,10 @@ export class Api {
         "content-length": Buffer.byteLength(body),
       }),
     };
-    const answer = await exchange(
-      url,
-      { ...options, method, headers: sent, timeout: TIMEOUT_MS },
-      body,
-    );
+    const asked = exchange(url, { ...options, method, headers: sent, timeout: TIMEOUT_MS }, body);
+    const answer = await asked.catch(({ message }: Error) => {
+      throw new Failure(`the cluster at ${url.origin} cannot be reached: ${message}`);
+    });
     if (answer.status >= 300) {
       throw new ApiError(
         answer.status,
@@ -192,23 +198,4 @@ function messageOf(body: string): string {
   } catch {
     return "no reason given";
   }
-}
-
-function exchange(url: URL, options: https.RequestOptions, body?: string) {
-  const client = url.protocol === "https:" ? https : http;
-  return new Promise<{ status: number; body: string }>((resolve, reject) => {
-    const request = client.request(url, options, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("error", reject);
-      response.on("end", () =>
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
-      );
-    });
-    request.on("timeout", () => request.destroy(new Error(`no answer in ${TIMEOUT_MS / 1000} s`)));
-    request.on("error", ({ message }) =>
-      reject(new Failure(`the cluster at ${url.origin} cannot be reached: ${message}`)),
-    );
-    request.end(body);
-  });
 }

@@ -6,11 +6,12 @@
  * kept its first ones (incident 12). Each candidate is tried at the database itself, over standard
  * input: no value is in argv, in a message or in a file.
  */
+import { decode } from "html-entities";
 import { DATABASE_USER } from "../../components/credentials";
 import { DATABASE_NAME } from "../../components/database";
 import { NAMES } from "../../components/labels";
-import type { Execute } from "./execute";
-import type { Data } from "./program";
+import type { Execute, Executed } from "./execute";
+import type { Data } from "../engine";
 
 /** A pod and the container that its command runs in. */
 export interface Place {
@@ -55,8 +56,9 @@ export async function readCredentials(args: CredentialsArgs): Promise<LiveCreden
   const site = secrets[NAMES.web];
   const database = secrets[NAMES.database];
 
-  found.passwords["admin-password"] = site?.["matomo-password"];
-  if (!site?.["matomo-password"]) {
+  // A key that is empty is none: an empty password is in every text.
+  found.passwords["admin-password"] = site?.["matomo-password"] || undefined;
+  if (!found.passwords["admin-password"]) {
     found.notes.push(
       `Secret ${NAMES.web} has no key matomo-password: the next up makes one for the Secret, and the ` +
         "administrator keeps the one that he has",
@@ -70,7 +72,7 @@ export async function readCredentials(args: CredentialsArgs): Promise<LiveCreden
         "the web pod registers it",
     );
   }
-  found.passwords["state-token"] = secrets[NAMES.backup]?.["state-token"];
+  found.passwords["state-token"] = secrets[NAMES.backup]?.["state-token"] || undefined;
 
   if (!args.database) {
     found.blockers.push(
@@ -164,12 +166,15 @@ async function fromConfig({ execute, web }: CredentialsArgs): Promise<string | u
   return code === 0 ? configPassword(stdout) : undefined;
 }
 
-/** The database's password as Matomo's config.ini.php has it. */
+/** The database's password as Matomo's config.ini.php has it: it writes values as HTML. */
 export function configPassword(text: string): string | undefined {
   const section = /^\[database\]\s*$([\s\S]*?)(?=^\[|(?![\s\S]))/m.exec(text)?.[1];
   const value = section && /^password\s*=\s*(?:"((?:[^"\\]|\\.)*)"|(\S+))\s*$/m.exec(section);
   if (!value) return undefined;
-  return value[2] ?? value[1].replace(/\\(["\\])/g, "$1");
+  return decode(value[2] ?? value[1].replace(/\\(["\\])/g, "$1"), {
+    level: "html4",
+    scope: "strict",
+  });
 }
 
 async function fromEnvironment(args: CredentialsArgs, name: string): Promise<string | undefined> {
@@ -189,14 +194,13 @@ const MATOMO_VERSION = `SELECT option_value FROM ${DATABASE_NAME}.matomo_option
 
 async function firstThatOpens(
   execute: Execute,
-  { pod, container }: Place,
+  place: Place,
   user: string,
   candidates: Candidate[],
 ): Promise<(Candidate & { versions: LiveCredentials["versions"] }) | undefined> {
   for (const { source, value } of candidates) {
     const ask = async (sql: string) => {
-      const command = ["sh", "-c", CLIENT, "client", sql];
-      const answer = await execute(pod, container, command, optionFile(user, value));
+      const answer = await query(execute, place, user, value, sql);
       return answer.code === 0 ? answer.stdout.trim().split("\n") : undefined;
     };
     const [mariadb, table] = (await ask(QUESTION)) ?? [];
@@ -205,6 +209,28 @@ async function firstThatOpens(
     return { source, value, versions: { mariadb: numbers(mariadb), matomo: numbers(matomo) } };
   }
   return undefined;
+}
+
+/** What the database says to a password that it does not take; undefined when it takes it. */
+export async function refusalOf(
+  execute: Execute,
+  place: Place,
+  user: string,
+  password: string,
+): Promise<string | undefined> {
+  const { code, stderr } = await query(execute, place, user, password, "SELECT 1");
+  return code === 0 ? undefined : stderr.trim();
+}
+
+function query(
+  execute: Execute,
+  { pod, container }: Place,
+  user: string,
+  password: string,
+  sql: string,
+): Promise<Executed> {
+  const command = ["sh", "-c", CLIENT, "client", sql];
+  return execute(pod, container, command, optionFile(user, password));
 }
 
 /** The client of the image, whatever its name; its options come from standard input. */

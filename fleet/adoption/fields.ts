@@ -6,7 +6,7 @@
  * controllers own stays theirs.
  */
 import { FIELD_MANAGER } from "../../components/ownership";
-import type { Data } from "./program";
+import type { Data } from "../engine";
 
 /** A tree of `f:NAME`, `k:{KEYS}`, `v:VALUE` and `.`; an empty one owns all below it. */
 export type Fields = { [step: string]: Fields };

@@ -6,11 +6,14 @@
  * values. Helm's release records are, because they are removed in the end; Helm puts passwords into
  * them, so the file is as secret as the cluster's own Secrets.
  */
-import { existsSync } from "node:fs";
-import * as fs from "node:fs/promises";
-import * as path from "node:path";
-import type { Data } from "./program";
-import type { Deployment } from "./state";
+import type { Data, Deployment } from "../engine";
+
+/** A PersistentVolume with the reclaim policy that it had. */
+export interface Volume {
+  name: string;
+  uid: string;
+  policy: string;
+}
 
 export interface Journal {
   format: 1;
@@ -21,6 +24,8 @@ export interface Journal {
   identity: string;
   /** The stack's state before; its secrets are encrypted. */
   state: Deployment;
+  /** PersistentVolumes that would have gone with their claims, and are told to stay. */
+  volumes: Volume[];
   /** Objects that adoption takes over, as they were. Secrets without values. */
   objects: Data[];
   /** Keys of each Secret, by its name. */
@@ -32,39 +37,4 @@ export interface Journal {
   records: Data[];
   /** When the proven backup was made. */
   backup?: string;
-}
-
-/** A journal's file; `repair-volume` keeps one of its own. */
-export class JournalFile<J extends { started: string } = Journal> {
-  constructor(
-    /** Folder of the Pulumi project. */
-    private readonly project: string,
-    private readonly name: string,
-    private readonly folder = ".adoption",
-  ) {}
-
-  get path(): string {
-    return path.join(this.project, this.folder, `${this.name}.json`);
-  }
-
-  async read(): Promise<J | undefined> {
-    if (!existsSync(this.path)) return undefined;
-    return JSON.parse(await fs.readFile(this.path, "utf8")) as J;
-  }
-
-  /** Written whole, and readable by nobody else at any time. */
-  async write(journal: J): Promise<void> {
-    await fs.mkdir(path.dirname(this.path), { recursive: true, mode: 0o700 });
-    const partial = `${this.path}.${process.pid}`;
-    await fs.writeFile(partial, JSON.stringify(journal, undefined, 2), { mode: 0o600 });
-    await fs.rename(partial, this.path);
-  }
-
-  /** Puts a finished one aside, under the time of its beginning. */
-  async archive({ started }: J): Promise<string> {
-    const name = `${this.name}-${started.replace(/[:.]/g, "")}.json`;
-    const target = path.join(path.dirname(this.path), name);
-    await fs.rename(this.path, target);
-    return target;
-  }
 }

@@ -2,14 +2,21 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Settings } from "../../components/settings";
-import { connect, fromProject } from "../cluster";
+import { NAMES } from "../../components/labels";
+import { type Cluster, connect, fromProject } from "../cluster";
+import { stackEngine } from "../engine";
 import type { Fleet } from "../fleet";
+import { JournalFile } from "../journal";
+import { readFacts } from "../repair/facts";
+import { type Finding, judge } from "../repair/judge";
 import type { Progress } from "../run";
 import { projectName, readSettings, type Stack } from "../stacks";
 import type { AdoptArgs } from "./adopt";
-import { stackEngine } from "./engine";
 import { type Execute, executor } from "./execute";
-import { JournalFile } from "./journal";
+
+const CLAIMS = [NAMES.dataClaim, NAMES.databaseClaim, NAMES.backupClaim];
+/** In milliseconds: nobody waits for a rehearsal as for a repair. */
+const UNHURRIED = { cluster: 30_000, cloud: 15_000 };
 
 export async function openAdoption(
   fleet: Fleet,
@@ -20,14 +27,18 @@ export async function openAdoption(
   execute?: Execute,
 ): Promise<Omit<AdoptArgs, "step">> {
   const settings = await readSettings(fleet, stack);
-  const { kubeconfig, config, doks } = await connect(fleet, settings.cluster);
+  let findings: Finding[] = [];
+  const look = async (cluster: Cluster) => {
+    findings = (await readFacts(cluster, CLAIMS, UNHURRIED)).map(judge);
+  };
+  const { kubeconfig, config, doks } = await connect(fleet, settings.cluster, look);
   return {
     stack: stack.name,
     project: await projectName(fleet),
     settings: fromAnywhere(fleet, settings),
-    ...{ kubeconfig, config, doks, execute: execute ?? executor(config) },
+    ...{ kubeconfig, config, doks, findings, execute: execute ?? executor(config) },
     engine: stackEngine(fleet, stack, policyPack, progress),
-    journal: new JournalFile(fleet.stacks, stack.name),
+    journal: new JournalFile(path.join(fleet.stacks, ".adoption"), stack.name),
     versions: { random: sdkVersion("random"), kubernetes: sdkVersion("kubernetes") },
     signal: fleet.interrupted,
   };

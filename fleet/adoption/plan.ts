@@ -3,7 +3,8 @@
  * A plan holds no secret: of a Secret it says which keys change, never to what.
  */
 import type { Reference } from "./api";
-import type { Data, Wanted } from "./program";
+import type { Data } from "../engine";
+import type { Wanted } from "./program";
 import { type Difference, differences } from "./shape";
 
 /** What becomes of an object. */

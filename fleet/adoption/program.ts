@@ -4,15 +4,12 @@
  * asked, because it would end at the first conflict with Helm's field manager.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { connect } from "../../components/cluster";
+import { clusterProvider, findCluster } from "../../components/cluster";
 import { conflictsWithLive, type Live } from "../../components/live";
 import { oneFieldManager } from "../../components/ownership";
 import { MatomoSite } from "../../components/site";
 import type { Settings } from "../../components/settings";
-
-/** Plain data, as it stands in JSON. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-export type Data = Record<string, any>;
+import type { Data } from "../engine";
 
 /** One resource as the program registers it. */
 export interface Wanted {
@@ -70,11 +67,12 @@ export async function evaluate(
   try {
     await pulumi.runtime.runInPulumiStack(async () => {
       conflicts = conflictsWithLive(args.settings, args.live);
-      const { provider, region } = await connect(args.settings.cluster);
+      const { kubeconfig, region } = await findCluster(args.settings.cluster);
+      const kubernetes = clusterProvider(kubeconfig, args.live.cluster);
       new MatomoSite(
         "matomo",
         { settings: args.settings, region, liveIdentity: args.identity },
-        { providers: { kubernetes: provider }, transformations: [oneFieldManager] },
+        { providers: { kubernetes }, transformations: [oneFieldManager] },
       );
       return {};
     });

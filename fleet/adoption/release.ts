@@ -8,7 +8,7 @@ import { gunzipSync } from "node:zlib";
 import { parseAllDocuments } from "yaml";
 import { NAMESPACE } from "../../components/labels";
 import { type Api, title } from "./api";
-import type { Data } from "./program";
+import type { Data } from "../engine";
 
 /** On each object that Helm applied: the release that it belongs to. */
 export const RELEASE_ANNOTATION = "meta.helm.sh/release-name";

@@ -5,7 +5,10 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Fields } from "./fields";
-import type { Data } from "./program";
+import type { Data } from "../engine";
+
+/** Annotation in which `kubectl apply` keeps the whole object, a Secret's values included. */
+export const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 
 /** Decides which parts of a live value are kept. */
 type Selector = { fields: Fields } | { like: unknown };

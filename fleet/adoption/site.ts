@@ -8,17 +8,21 @@ import { survey } from "../../components/live";
 import type { Kubeconfig } from "../../components/kubeconfig";
 import { FIELD_MANAGER, IDENTITY_ANNOTATION } from "../../components/ownership";
 import type { Settings } from "../../components/settings";
-import { siteHosts } from "../../components/settings";
+import { siteHosts, wantedVersion } from "../../components/settings";
 import { compareVersions } from "../../components/versions";
+import type { Data, Deployment } from "../engine";
 import { Api, reference, title } from "./api";
 import { clear, type LiveCredentials, type Place, readCredentials } from "./credentials";
 import type { Execute } from "./execute";
 import { type Fields, handEditors, isAuthored, type ManagedFields } from "./fields";
 import { changesOf, entryOf, normalized, type Plan, type PlanEntry, replacements } from "./plan";
-import { type Data, evaluate, type Wanted } from "./program";
+import { evaluate, type Wanted } from "./program";
+import type { Finding } from "../repair/judge";
 import { readReleases, type Release, RELEASE_ANNOTATION } from "./release";
+import { keptEntry, readVolumes } from "./volumes";
+import type { Volume } from "./journal";
 import { asked } from "./shape";
-import type { Adopted, Deployment } from "./state";
+import type { Adopted } from "./state";
 
 export interface SiteArgs {
   stack: string;
@@ -27,6 +31,8 @@ export interface SiteArgs {
   kubeconfig: Kubeconfig;
   /** What DigitalOcean says of the cluster, where it is theirs. */
   doks?: { id: string; region: string; rawConfig: string };
+  /** What is known of the claims' volumes. */
+  findings: Finding[];
   execute: Execute;
   /** The stack's state as it is. */
   state: Deployment;
@@ -41,6 +47,8 @@ export interface LiveSite {
   release?: Release;
   /** Objects of the release that the program has no use for, and that hold nothing. */
   leftovers: Data[];
+  /** Volumes of the claims that would go with them. */
+  volumes: Volume[];
   identity: string;
   passwords: LiveCredentials["passwords"];
 }
@@ -80,16 +88,19 @@ export async function readSite(args: SiteArgs): Promise<LiveSite> {
   const objects = resources.filter(({ type }) => type.startsWith("kubernetes:"));
   const { adopted, entries } = await compare(api, objects, releases, passwords, args.state);
   blockers.push(...entries.flatMap(({ blockers }) => blockers));
-  const owners = new Set(
-    adopted
-      .map(({ live: { metadata } }) => metadata.annotations?.[RELEASE_ANNOTATION])
-      .filter((name): name is string => Boolean(name)),
+  const named = adopted.map(
+    ({ live: { metadata } }) => metadata.annotations?.[RELEASE_ANNOTATION] as string | undefined,
   );
-  blockers.push(...releaseBlockers(owners, releases));
-  blockers.push(...siteBlockers(adopted, settings));
+  // A name without records is a release that is gone.
+  const owners = releases.filter(({ name }) => named.includes(name));
+  blockers.push(...releaseBlockers(owners));
+  notes.push(...neighbours(releases.filter((one) => !owners.includes(one))));
+  notes.push(...upgrades(settings, credentials.versions));
+  blockers.push(...siteBlockers(adopted, settings), ...lostVolumes(adopted, args.findings));
   blockers.push(...(await issuerBlockers(api, adopted, settings)));
-  const release = releases.find(({ name }) => owners.has(name));
+  const [release] = owners;
   const { leftovers, entries: remains } = await findLeftovers(api, release, objects);
+  const volumes = await readVolumes(api, adopted);
 
   const plan: Plan = {
     stack: args.stack,
@@ -99,7 +110,7 @@ export async function readSite(args: SiteArgs): Promise<LiveSite> {
         records: release.records.length,
       },
     }),
-    entries: [...entries.map(({ entry }) => entry), ...remains],
+    entries: [...volumes.map(keptEntry), ...entries.map(({ entry }) => entry), ...remains],
     notes: namespace ? notes : [],
     blockers: adopted.length
       ? blockers
@@ -107,7 +118,7 @@ export async function readSite(args: SiteArgs): Promise<LiveSite> {
           `namespace ${NAMESPACE} holds no site: nothing to adopt. Deploy one with: npm run fleet -- up ${args.stack}`,
         ],
   };
-  return { plan, resources, adopted, release, leftovers, identity, passwords };
+  return { plan, resources, adopted, release, leftovers, volumes, identity, passwords };
 }
 
 async function readSecrets(api: Api) {
@@ -217,30 +228,53 @@ function withoutNamespace({ metadata, ...rest }: Data): Data {
   };
 }
 
-/** What the database was written by, which an image's tag may not tell. */
-function downgrades(settings: Settings, versions: LiveCredentials["versions"]): string[] {
+/** Programs whose wanted version is older (-1) or newer (1) than what the database was written by. */
+function steps(settings: Settings, versions: LiveCredentials["versions"], direction: -1 | 1) {
   return (["matomo", "mariadb"] as const).flatMap((program) => {
-    const live = versions[program];
-    const wanted = settings[program].version;
-    if (!live || compareVersions(wanted, live) >= 0) return [];
-    return [
-      `matomo:${program}.version: found "${wanted}"; the database was written by ${live}, and nothing ` +
-        `goes back. Set it: pulumi config set --path matomo:${program}.version ${live}`,
-    ];
+    const [live, wanted] = [versions[program], wantedVersion(settings, program)];
+    const isOne = live !== undefined && Math.sign(compareVersions(wanted, live)) === direction;
+    return isOne ? [{ program, live, wanted }] : [];
   });
 }
 
-function releaseBlockers(owners: Set<string>, releases: Release[]): string[] {
-  const names = [...owners];
-  if (names.length > 1) {
+/** What the database was written by, which an image's tag may not tell. */
+function downgrades(settings: Settings, versions: LiveCredentials["versions"]): string[] {
+  return steps(settings, versions, -1).map(
+    ({ program, live, wanted }) =>
+      `matomo:${program}.version: found "${wanted}"; the database was written by ${live}, and nothing ` +
+      `goes back. Set it: pulumi config set --path matomo:${program}.version ${live}`,
+  );
+}
+
+/** An upgrade is no fault, and it is the end of the way back. */
+function upgrades(settings: Settings, versions: LiveCredentials["versions"]): string[] {
+  return steps(settings, versions, 1).map(
+    ({ program, live, wanted }) =>
+      `${program} is upgraded from ${live} to ${wanted}, and --undo cannot go back from that. To keep ` +
+      `the way back, adopt with: pulumi config set --path matomo:${program}.version ${live}`,
+  );
+}
+
+/** Releases that have nothing of the site and live beside it. */
+function neighbours(releases: Release[]): string[] {
+  return releases.map(
+    ({ name, chart }) =>
+      `release ${name} (${chart}) is in namespace ${NAMESPACE} too: its pods come under the site's ` +
+      "network policies and Pod Security restricted. Move it first, if it is still needed",
+  );
+}
+
+function releaseBlockers(owners: Release[]): string[] {
+  if (owners.length > 1) {
+    const names = owners.map(({ name }) => name);
     return [
       `objects of the site belong to ${names.length} releases (${names.join(", ")}): decide which one ` +
-        "made the site, and take the other's objects out of the namespace; never with helm uninstall, " +
-        "which deletes claims. Its records: kubectl -n matomo delete secret -l owner=helm,name=NAME",
+        "made the site, and delete the records of the other; never helm uninstall, which deletes " +
+        `claims. kubectl -n ${NAMESPACE} delete secret -l owner=helm,name=NAME`,
     ];
   }
-  return releases
-    .filter(({ name, status }) => owners.has(name) && status.startsWith("pending-"))
+  return owners
+    .filter(({ status }) => status.startsWith("pending-") || status === "uninstalling")
     .map(
       ({ name, revision, status }) =>
         `release ${name} is ${status} (revision ${revision}): Helm is at work, or was killed. Wait, or ` +
@@ -269,6 +303,15 @@ function siteBlockers(adopted: Adopted[], settings: Settings): string[] {
         "what is left of the release and deploy a new site",
     );
   }
+  const web = adopted.find(
+    ({ live }) => live.kind === "Deployment" && live.metadata.name === NAMES.web,
+  );
+  if (web?.live.spec.replicas === 0) {
+    blockers.push(
+      `Deployment ${NAMES.web} is scaled to 0: without its pod nobody can read the site's state for the ` +
+        `proven backup. Bring it up first: kubectl -n ${NAMESPACE} scale deployment/${NAMES.web} --replicas=1`,
+    );
+  }
   const ingress = adopted.find(({ live }) => live.kind === "Ingress");
   const rules = (ingress?.live.spec.rules ?? []) as Data[];
   const hosts = siteHosts(settings);
@@ -293,6 +336,26 @@ function siteBlockers(adopted: Adopted[], settings: Settings): string[] {
     );
   }
   return blockers;
+}
+
+/** A claim may be Bound to a volume that the driver no longer has (incident 7): no pod gets it again. */
+function lostVolumes(adopted: Adopted[], findings: Finding[]): string[] {
+  const isBound = (claim: string) =>
+    adopted.some(
+      ({ live: { kind, metadata, status } }) =>
+        kind === "PersistentVolumeClaim" && metadata.name === claim && status?.phase === "Bound",
+    );
+  const way = (claim: string) =>
+    claim === NAMES.backupClaim
+      ? "Its backups are gone, and adopt makes a new claim and a proven backup. Delete this one, and the " +
+        `Jobs whose pods wait for it: kubectl -n ${NAMESPACE} delete pvc ${claim}`
+      : "Bring its data back first: adopting it would be adopting an empty site";
+  return findings
+    .filter(({ claim, verdict }) => verdict === "lost" && isBound(claim))
+    .map(
+      ({ claim, evidence }) =>
+        `claim ${claim} has lost its volume (${evidence.join("; ")}). ${way(claim)}`,
+    );
 }
 
 /** A valid certificate must not be followed by one of Let's Encrypt's staging. */

@@ -6,13 +6,9 @@
 import { randomUUID } from "node:crypto";
 import { hashSync } from "bcryptjs";
 import { FIELD_MANAGER } from "../../components/ownership";
-import type { Data, Wanted } from "./program";
-
-/** A stack's deployment, as `pulumi stack export` prints it. */
-export interface Deployment {
-  version: number;
-  deployment: { resources?: Data[] } & Data;
-}
+import type { Data, Deployment } from "../engine";
+import type { Wanted } from "./program";
+import { LAST_APPLIED } from "./shape";
 
 /** A live object that becomes a resource of the stack. */
 export interface Adopted {
@@ -166,8 +162,7 @@ function object(
 ): Data {
   const { metadata, apiVersion, kind } = live;
   const isSecret = kind === "Secret";
-  const masked = (value: Data): Data =>
-    isSecret && value.data ? { ...value, data: secret(value.data) } : encrypting(value, secrets);
+  const masked = (value: Data): Data => (isSecret ? ofSecret(value) : encrypting(value, secrets));
   return {
     ...common(wanted),
     custom: true,
@@ -181,6 +176,18 @@ function object(
     },
     provider: providerReference,
     ...(isSecret && { additionalSecretOutputs: ["data", "stringData"] }),
+  };
+}
+
+/** A Secret with its values encrypted, and the copy of them that `kubectl apply` keeps. */
+function ofSecret({ data, metadata, ...rest }: Data): Data {
+  const { annotations, ...kept } = metadata as Data;
+  const applied = (annotations as Data | undefined)?.[LAST_APPLIED] as unknown;
+  const hidden = applied !== undefined && { [LAST_APPLIED]: secret(applied) };
+  return {
+    ...rest,
+    metadata: { ...kept, ...(annotations && { annotations: { ...annotations, ...hidden } }) },
+    ...(data && { data: secret(data) }),
   };
 }
 

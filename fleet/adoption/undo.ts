@@ -1,24 +1,35 @@
 /**
  * Gives a site back to Helm: everything that an adoption saved is put back, whatever it had come to.
- * Values and volumes stay as they are; a password that had to be corrected stays corrected.
+ * Values and claims stay as they are, a password that had to be corrected stays corrected; on the web
+ * volume the old site's plugins and its configuration go back to where it has them.
+ *
+ * The state comes first: an engine that is still at work refuses that, before anything is touched, and
+ * afterwards no `up` knows the site any more. Interrupted anywhere and run again, an undo goes on where
+ * it was; so does an adoption, which then finds a site that is not quite adopted.
  */
+import { isDeepStrictEqual } from "node:util";
+import { NAMES } from "../../components/labels";
 import { FIELD_MANAGER } from "../../components/ownership";
-import { compareVersions, imageVersion } from "../../components/versions";
+import { compareVersions, podVersion } from "../../components/versions";
+import type { Data } from "../engine";
 import { Failure } from "../errors";
 import type { AdoptArgs } from "./adopt";
 import { Api, reference, title } from "./api";
 import type { ManagedFields } from "./fields";
+import { removeAdoptionJob } from "./job";
 import type { Journal } from "./journal";
-import type { Data } from "./program";
+import { returnPlugins } from "./plugins";
 import { omit } from "./shape";
+import { releaseVolumes } from "./volumes";
 
 /** What an undo will do, for a person. */
-export function undoText({ stack, started, objects, added, records }: Journal): string {
+export function undoText({ stack, started, objects, added, records, volumes }: Journal): string {
   return [
     `Undo of the adoption of stack ${stack} that began at ${started}:`,
-    `  ${objects.length} objects become what they were; no claim and no volume changes`,
+    `  ${objects.length} objects become what they were; no claim and no data changes`,
     `  ${added.length} objects that the program added are deleted, where they were made`,
     `  ${records.length} of Helm's records are put back`,
+    `  ${volumes.length} volumes go with their claims again, as they did`,
     "  the stack's state becomes what it was",
   ].join("\n");
 }
@@ -32,6 +43,11 @@ export async function undo(args: AdoptArgs, journal: Journal): Promise<string> {
   const { engine, step } = args;
   const api = new Api(args.kubeconfig);
   await assertReversible(api, journal);
+  step(`the state of stack ${args.stack} becomes what it was`);
+  await engine.importState(journal.state);
+  await args.journal.write({ ...journal, finished: undefined });
+  await removeAdoptionJob(api);
+  await giveCodeBack(args, api, journal);
   for (const added of journal.added) {
     const where = reference(added);
     const live = await api.get(where);
@@ -39,15 +55,30 @@ export async function undo(args: AdoptArgs, journal: Journal): Promise<string> {
     step(`deleting ${title(where)}`);
     await api.delete(where);
   }
-  for (const before of journal.objects) await putBack(args, api, journal, before);
+  // The namespace last: until all of the site is Helm's again, its identity keeps every `up` away.
+  const isNamespace = ({ kind }: Data) => Number(kind === "Namespace");
+  const ordered = [...journal.objects].sort((a, b) => isNamespace(a) - isNamespace(b));
+  for (const before of ordered) await putBack(args, api, journal, before);
   for (const leftover of [...journal.leftovers, ...journal.records]) {
     if (await api.get(reference(leftover))) continue;
     step(`putting back ${title(reference(leftover))}`);
     await api.create(fresh(leftover));
   }
-  step(`the state of stack ${args.stack} becomes what it was`);
-  await engine.importState(journal.state);
+  await releaseVolumes({ api, step }, journal.volumes);
   return args.journal.archive(journal);
+}
+
+/** Before the old web pod comes back; one that never went has its code. */
+async function giveCodeBack(args: AdoptArgs, api: Api, { objects }: Journal): Promise<void> {
+  const before = objects.find(
+    ({ kind, metadata }) => kind === "Deployment" && metadata.name === NAMES.web,
+  );
+  if (!before) return;
+  const live = await api.get(reference(before));
+  if (isDeepStrictEqual(live?.spec.template, before.spec.template)) return;
+  args.step("the old site gets its plugins and its configuration back");
+  const { config, signal } = args;
+  await returnPlugins({ api, config, signal }, before.spec.template.spec.containers[0].image);
 }
 
 function isOurs({ metadata }: Data): boolean {
@@ -61,13 +92,12 @@ async function assertReversible(api: Api, journal: Journal): Promise<void> {
     if (before.kind !== "Deployment" && before.kind !== "StatefulSet") continue;
     const live = await api.get(reference(before));
     const [then, now] = [before, live].map(
-      (object) => object && imageVersion(object.spec.template.spec.containers[0].image as string),
+      (object) => object && podVersion(object.spec.template as Data),
     );
     if (then && now && compareVersions(then, now) < 0) {
       throw new Failure(
         `${title(reference(before))} has been upgraded from ${then} to ${now} since: ${then} cannot ` +
-          "read what it has written. Nothing was touched. Go back by restoring the backup that the " +
-          "adoption made",
+          "read what it has written. Go back by restoring the backup that the adoption made",
       );
     }
   }

@@ -18,6 +18,16 @@ export function renderComment(report: Report): string {
   return short ?? cut(comments.at(-1)!);
 }
 
+/** The comment of a run that ended before it had a report; `page` is the run's own. */
+export function renderNone(page?: string): string {
+  const log = page === undefined ? "log" : `[log](${page})`;
+  return `${MARKER}
+## What this pull request would change
+
+❌ Not known: the check ended before it had a report. Its ${log} says why.
+`;
+}
+
 function cut(comment: string): string {
   const note = "\n\nThe rest does not fit into a comment: see the check's log.\n";
   const kept = comment.slice(0, MAX_LENGTH - note.length);

@@ -6,12 +6,14 @@ import * as fs from "node:fs/promises";
 import { Command, InvalidArgumentError } from "commander";
 import { Refusal } from "../../components/failure";
 import { runCommand } from "./command";
-import { MARKER, renderComment } from "./comment";
+import { UsageError } from "../errors";
+import { MARKER, renderComment, renderNone } from "./comment";
 import { upsertComment } from "./github";
 import { readReport } from "./report";
 
 interface Options {
-  report: string;
+  /** False: there is none. */
+  report?: string | false;
   pullRequest?: number;
   author: string;
   summary?: string;
@@ -23,8 +25,16 @@ function variable(name: string): string {
   return value;
 }
 
+/** Address of the workflow's run that this is part of. */
+function runPage(): string | undefined {
+  const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = process.env;
+  if (!GITHUB_SERVER_URL || !GITHUB_REPOSITORY || !GITHUB_RUN_ID) return undefined;
+  return `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`;
+}
+
 async function run({ report, pullRequest, author, summary }: Options): Promise<void> {
-  const body = renderComment(await readReport(report));
+  if (report === undefined) throw new UsageError("--report <file> or --no-report is needed");
+  const body = report === false ? renderNone(runPage()) : renderComment(await readReport(report));
   if (summary !== undefined) await fs.appendFile(summary, body);
   if (pullRequest === undefined) {
     if (summary === undefined) console.log(body);
@@ -52,7 +62,8 @@ function positive(text: string): number {
 if (require.main === module) {
   const command = new Command("npm run check:comment --")
     .description("Renders a report as markdown and posts it, or changes the comment posted before.")
-    .requiredOption("--report <file>", "what check:preview or check:offline wrote")
+    .option("--report <file>", "what check:preview or check:offline wrote")
+    .option("--no-report", "they wrote none: the comment of an earlier commit must not stay")
     .option("--pull-request <number>", "posts to it; otherwise the markdown is printed", positive)
     .option("--author <login>", "whom GITHUB_TOKEN posts as", "github-actions[bot]")
     .option("--summary <file>", "appends the markdown to a file: the job's summary")

@@ -7,8 +7,10 @@ import { openAdoption } from "../adoption/open";
 import { planText } from "../adoption/plan";
 import { undo, undoText } from "../adoption/undo";
 import { policyPackOption } from "../deploy";
-import { UsageError } from "../errors";
+import type { Journal } from "../adoption/journal";
+import { Failure, Interrupted, UsageError } from "../errors";
 import type { Fleet, Register } from "../fleet";
+import type { JournalFile } from "../journal";
 import { type Progress, runStack } from "../run";
 import { chooseStack, type Stack } from "../stacks";
 
@@ -44,9 +46,11 @@ export const registerAdopt: Register = (program, run) => {
 
 async function adoptSite(fleet: Fleet, stack: Stack, { yes, policyPack }: Options) {
   const { output } = fleet;
+  // The engine is opened once, and shown by whichever of the two runs is at work.
+  let show: Progress = () => undefined;
   const { site, args } = await runStack(fleet, stack, async (progress) => {
     progress("reading the site");
-    const args = await openAdoption(fleet, stack, policyPack, progress);
+    const args = await openAdoption(fleet, stack, policyPack, (text) => show(text));
     return { args, site: await rehearse(args) };
   });
   const text = planText(site.plan);
@@ -56,8 +60,11 @@ async function adoptSite(fleet: Fleet, stack: Stack, { yes, policyPack }: Option
     return { ok, json: site.plan, text: ok ? text + next : text };
   }
   output.note(text);
-  const journal = await runStack(fleet, stack, (progress) =>
-    adopt({ ...args, step: stepOf(fleet, progress) }, site),
+  const journal = await wayOn(stack, args.journal, () =>
+    runStack(fleet, stack, (progress) => {
+      show = progress;
+      return adopt({ ...args, step: stepOf(fleet, progress) }, site);
+    }),
   );
   return {
     ok: true,
@@ -83,11 +90,33 @@ async function undoAdoption(fleet: Fleet, stack: Stack, { yes, policyPack }: Opt
   if (!yes && !(await output.confirm("Give the site back to Helm?", { signal }))) {
     return { ok: false, json: { undone: false }, text: "Nothing was touched." };
   }
-  const kept = await runStack(fleet, stack, (progress) =>
-    undo({ ...args, step: stepOf(fleet, progress) }, journal),
+  const kept = await wayOn(stack, args.journal, () =>
+    runStack(fleet, stack, (progress) => undo({ ...args, step: stepOf(fleet, progress) }, journal)),
   );
   const text = `The site is Helm's again, as it was at ${journal.started}. What was saved is kept in ${kept}.`;
   return { ok: true, json: { undone: true, saved: kept }, text };
+}
+
+/** Work that may end half-way: then its error says how to go on, and how to go back. */
+async function wayOn<T>(
+  { name }: Stack,
+  journal: JournalFile<Journal>,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const begun = await journal.read();
+    const command = `npm run fleet -- adopt ${name}`;
+    const way =
+      begun && !begun.finished
+        ? `The adoption is neither finished nor undone. Go on with: ${command} --yes; go back with: ` +
+          `${command} --undo`
+        : "Nothing was touched.";
+    if (error instanceof Interrupted) throw new Interrupted(way);
+    if (error instanceof Failure) throw new Failure(`${error.message}\n${way}`);
+    throw error;
+  }
 }
 
 /** Says each step, and ends before the next one when the command is to end. */

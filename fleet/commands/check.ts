@@ -1,11 +1,12 @@
 /** `fleet check`: a visit through the whole of a live site, and out again. */
+import { DEADLINE_SECONDS as ARCHIVE_SECONDS } from "../../components/archive";
 import { NAMES, NAMESPACE } from "../../components/labels";
 import { ROLLOUT_SECONDS } from "../../components/pods";
 import { checkSite } from "../check";
 import { connect } from "../cluster";
 import { UsageError } from "../errors";
 import type { Register } from "../fleet";
-import { runCronJob } from "../jobs";
+import { awaitNoneRuns, runCronJob } from "../jobs";
 import { runStack } from "../run";
 import { type Address, parseAddress } from "../site-probe";
 import { chooseStack, readSettings } from "../stacks";
@@ -20,7 +21,7 @@ export const registerCheck: Register = (program, run) => {
     .action((name: string, { address }: { address?: Address }) =>
       run(command, async (fleet) => {
         const stack = await chooseStack(fleet, name);
-        const { cluster: where, domain, website } = await readSettings(fleet, stack);
+        const { cluster: where, domain } = await readSettings(fleet, stack);
         await runStack(fleet, stack, async (progress) => {
           const cluster = await connect(fleet, where);
           const secret = { namespace: NAMESPACE, name: NAMES.web };
@@ -29,12 +30,14 @@ export const registerCheck: Register = (program, run) => {
           progress("waiting for the web pod");
           await awaitServing(cluster, ROLLOUT_SECONDS, fleet.interrupted);
           const archive = async () => {
+            // After an up, or a few minutes past the hour, the CronJob's own run may be at work.
+            await awaitNoneRuns(cluster, "archive", ARCHIVE_SECONDS, fleet.interrupted);
             const what = { name: NAMES.archive, component: "archive", word: "check" };
             const { ok, said } = await runCronJob(cluster, what, progress, fleet.interrupted);
             return ok ? undefined : said;
           };
           const site = { domain, token: Buffer.from(token, "base64").toString(), address };
-          await checkSite(site, { website: website.url ?? `https://${domain}`, archive, progress });
+          await checkSite(site, { archive, progress });
         });
         const text = `${name} ${fleet.output.color("green", "ok")}: a visit was recorded, archived, reported and removed`;
         return { ok: true, json: { stack: name, ok: true }, text };

@@ -39,6 +39,8 @@ export const registerInit: Register = (program, run) => {
         if (known.some((stack) => stack.name === name)) {
           throw new UsageError(`there is a stack ${name} already; nothing was written`);
         }
+        // The engine writes the stack's key beside it, and would take one of a folder above for it.
+        await projectName({ project: fleet.stacks }, "--stacks");
         const where = cluster ? { doks: cluster } : { context, ...(kubeconfig && { kubeconfig }) };
         const text = stringify({
           config: {

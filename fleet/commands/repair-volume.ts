@@ -2,16 +2,17 @@
  * `fleet repair-volume`: a volume that the storage driver lost (incident 7). What was found is said
  * within seconds; nothing is touched before it was told to be, twice where data is replaced.
  */
+import * as path from "node:path";
 import { Argument } from "commander";
 import { NAMES } from "../../components/labels";
 import type { ClusterSettings } from "../../components/settings";
-import { stackEngine } from "../adoption/engine";
-import { JournalFile } from "../adoption/journal";
 import { type Cluster, connect } from "../cluster";
 import { policyPackOption } from "../deploy";
+import { stackEngine } from "../engine";
 import { UsageError } from "../errors";
 import type { Fleet, Register, Result } from "../fleet";
 import { readCronJob } from "../jobs";
+import { JournalFile } from "../journal";
 import { readFacts, within } from "../repair/facts";
 import { type Facts, type Finding, judge } from "../repair/judge";
 import { findingText, planOf, planText } from "../repair/plan";
@@ -23,6 +24,7 @@ import {
   repairData,
   type RepairArgs,
   type RepairJournal,
+  unfinished,
   type What,
 } from "../repair/repair";
 import type { LostClaim } from "../repair/release";
@@ -36,8 +38,13 @@ interface Options {
   policyPack: string;
 }
 
-/** Longest look at the volumes, in milliseconds: whoever asks is told within ten seconds. */
-const LOOK_MS = 8_500;
+/** Longest wait for the engine's start and the cluster's address, in milliseconds. */
+const FIND_MS = 60_000;
+/**
+ * Longest look at the volumes from there: whoever asks is told within ten seconds. The start is not
+ * counted: it takes a second or two, and on a busy machine as long as that machine needs.
+ */
+const LOOK_MS = 7_500;
 
 const HELP = `
 Without --yes, and without a terminal: says what was found and what would be done. Exit 0 when the
@@ -81,7 +88,8 @@ async function repairVolume(
   const lost = own.filter(({ finding }) => finding.verdict === "lost");
   const unclear = findings.some(({ verdict }) => verdict === "unclear");
   const journal = journalOf(fleet, stack, what);
-  const saved = await journal.read();
+  const now = lost.map(({ facts }) => facts);
+  const saved = await unfinished(cluster, journal, now);
   if (!saved && (unclear || !lost.length)) {
     const text = unclear ? `${found}\nNot plainly lost: nothing was touched.` : found;
     return { ok: !unclear, json, text };
@@ -93,7 +101,7 @@ async function repairVolume(
   });
   const begun = saved ?? {
     what,
-    lost: lost.map(({ facts }) => lostClaim(facts)),
+    lost: now.map(lostClaim),
     backup:
       what === "data"
         ? await runStack(fleet, stack, (progress) => newestBackup(args(progress), backupOf(seen)))
@@ -122,20 +130,32 @@ interface Seen {
   finding: Finding;
 }
 
-/** What is known of the site's volumes, within seconds. */
+/** What is known of the site's volumes, within seconds once it is known where the cluster is. */
 async function look(
   fleet: Fleet,
   where: ClusterSettings,
   progress: Progress,
 ): Promise<{ cluster: Cluster; seen: Seen[] }> {
-  progress("looks at the volumes");
+  progress("connects");
   let facts: Facts[] = [];
-  const connected = connect(fleet, where, async (cluster) => {
+  const read = async (cluster: Cluster) => {
     // Of a stack that is not deployed nothing can be lost.
     await readCronJob(cluster, NAMES.backup);
     facts = await readFacts(cluster, Object.values(CLAIMS).flat());
+    looked();
+  };
+  let looked!: () => void;
+  const known = new Promise<void>((resolve) => (looked = resolve));
+  let connected!: Promise<Cluster>;
+  const found = new Promise<void>((resolve) => {
+    connected = connect(fleet, where, read, resolve);
   });
-  const cluster = await within(LOOK_MS, "what is with the volumes", connected);
+  // Where there is no such cluster, it is never found.
+  await within(FIND_MS, "where the cluster is", Promise.race([found, connected]));
+  progress("looks at the volumes");
+  // Ended by an error, it is never known.
+  await within(LOOK_MS, "what is with the volumes", Promise.race([known, connected]));
+  const cluster = await connected;
   return { cluster, seen: facts.map((one) => ({ facts: one, finding: judge(one) })) };
 }
 
@@ -149,7 +169,7 @@ function lostClaim({ claim, found, volume, cloud }: Facts): LostClaim {
 }
 
 function journalOf(fleet: Fleet, stack: Stack, what: What): JournalFile<RepairJournal> {
-  return new JournalFile(fleet.stacks, `${stack.name}-${what}`, ".repair");
+  return new JournalFile(path.join(fleet.stacks, ".repair"), `${stack.name}-${what}`);
 }
 
 function assertOverwrite(what: What, { overwrite }: Options, domain: string): void {

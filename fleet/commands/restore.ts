@@ -3,10 +3,10 @@
  * that it shall be done, and once by the site's host name.
  */
 import { connect } from "../cluster";
-import { UsageError } from "../errors";
+import { Interrupted, UsageError } from "../errors";
 import type { Register } from "../fleet";
 import { jobText } from "./run-job";
-import { isServing, restore } from "../restore";
+import { readWeb, restore } from "../restore";
 import { runStack } from "../run";
 import { chooseStack, readSettings } from "../stacks";
 
@@ -44,7 +44,7 @@ export const registerRestore: Register = (program, run) => {
         const { output, interrupted: signal } = fleet;
         const cluster = await connect(fleet, where);
         let replace = options.overwrite;
-        const serving = await isServing(cluster);
+        const { serving } = await readWeb(cluster);
         const question = `Restore ${from} into ${name} (${domain})? Its web pod is away meanwhile.`;
         if (!yes && !(await output.confirm(question, { signal }))) return untouched(name);
         if (serving && replace === undefined) {
@@ -58,7 +58,13 @@ export const registerRestore: Register = (program, run) => {
         }
         const result = await runStack(fleet, stack, (progress) =>
           restore(cluster, { backup: from, replace }, progress, signal),
-        );
+        ).catch((error: unknown) => {
+          if (!(error instanceof Interrupted)) throw error;
+          throw new Interrupted(
+            "The web pod may be away, with no nightly backup, and a Job that was made goes on. When it has " +
+              `ended: npm run fleet -- restore ${name} --from ${from} --overwrite ${domain}`,
+          );
+        });
         return {
           ok: result.ok,
           json: { stack: name, from, ...result },

@@ -1,12 +1,14 @@
 /**
  * `fleet up`: deploys each stack whose preview passes the policy pack. A rule that needs several
- * resources speaks only after an `up` has made them, so the preview is the gate.
+ * resources speaks only after an `up` has made them, so the preview is the gate. Where a version goes up,
+ * a proven backup comes first.
  */
 import type { Register } from "../fleet";
 import { deployJson, deployText, policyPackOption, preview, summary, up } from "../deploy";
 import { UsageError } from "../errors";
 import { assertSomeDone, runStacks } from "../run";
 import { chooseStacks } from "../stacks";
+import { backUpBeforeUpgrade } from "../upgrade";
 
 interface Options {
   all?: boolean;
@@ -17,7 +19,9 @@ interface Options {
 export const registerUp: Register = (program, run) => {
   const command = program
     .command("up")
-    .description("deploys each stack whose preview passes the policy pack")
+    .description(
+      "deploys each stack whose preview passes the policy pack, a newer version after a proven backup",
+    )
     .argument("[stack...]", "stacks")
     .option("--all", "every stack but local")
     .option("--yes", "do it without asking; needed without a terminal")
@@ -43,9 +47,10 @@ export const registerUp: Register = (program, run) => {
         }
         output.note("Up");
         const ups = passed.length
-          ? await runStacks(fleet, passed, (stack, progress) =>
-              up(fleet, stack, policyPack, progress),
-            )
+          ? await runStacks(fleet, passed, async (stack, progress) => {
+              await backUpBeforeUpgrade(fleet, stack, progress);
+              return up(fleet, stack, policyPack, progress);
+            })
           : [];
         if (ups.length) assertSomeDone(ups);
         const outcomes = stacks.map(({ name }) =>

@@ -3,7 +3,7 @@
  * volume is found by asking, never by waiting for a pod that waits for it.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import type { CoreV1Event, V1Pod } from "@kubernetes/client-node";
+import type { CoreV1Event, V1Pod, V1PodSpec } from "@kubernetes/client-node";
 import { getVolume } from "@pulumi/digitalocean/getVolume";
 import { NAMESPACE, objectLabels } from "../../components/labels";
 import type { Cluster } from "../cluster";
@@ -11,10 +11,14 @@ import { Failure, reason } from "../errors";
 import { isReady } from "../web-pods";
 import type { Facts } from "./judge";
 
-/** Longest reading of the cluster, in milliseconds. */
-const CLUSTER_MS = 3_000;
-/** Longest wait for DigitalOcean's word, which is not needed where the driver's is plain. */
-const CLOUD_MS = 4_000;
+/** How long to wait for what is read, in milliseconds. */
+export interface Limits {
+  cluster: number;
+  /** For DigitalOcean's word, which is not needed where the driver's is plain. */
+  cloud: number;
+}
+/** For somebody who waits for the answer. */
+const SOON: Limits = { cluster: 3_000, cloud: 4_000 };
 
 const { "app.kubernetes.io/managed-by": MANAGED_BY } = objectLabels();
 /**
@@ -27,12 +31,17 @@ const NAMED_ALIKE = /^(pvc|matomo)-/;
  * Reads all that is known of the volumes of these claims, as the work of `connect`: within it
  * DigitalOcean answers.
  */
-export async function readFacts(cluster: Cluster, claims: string[]): Promise<Facts[]> {
-  const facts = await within(CLUSTER_MS, "the cluster's volumes", readCluster(cluster, claims));
+export async function readFacts(
+  cluster: Cluster,
+  claims: string[],
+  limits = SOON,
+): Promise<Facts[]> {
+  const read = readCluster(cluster, claims);
+  const facts = await within(limits.cluster, "the cluster's volumes", read);
   const names = facts
     .flatMap(({ found }) => found?.volumeName ?? [])
     .filter((name) => NAMED_ALIKE.test(name));
-  const cloud = await readCloud(cluster, names);
+  const cloud = await readCloud(cluster, names, limits.cloud);
   return facts.map((one) => ({ ...one, cloud: cloud.get(one.found?.volumeName ?? "") }));
 }
 
@@ -64,7 +73,9 @@ async function readCluster({ core, storage }: Cluster, claims: string[]): Promis
     const volumeName = claim?.spec?.volumeName;
     const volume = volumes.items.find(({ metadata }) => metadata!.name === volumeName);
     const handle = volume?.spec?.csi?.volumeHandle ?? "";
-    const users = pods.items.filter((pod) => uses(pod, name));
+    const users = pods.items.filter(
+      ({ spec, status }) => mounts(spec, name) && !/Succeeded|Failed/.test(status?.phase ?? ""),
+    );
     return {
       claim: name,
       found: claim && {
@@ -91,12 +102,9 @@ async function readCluster({ core, storage }: Cluster, claims: string[]): Promis
   });
 }
 
-/** Whether a pod that has not ended has the claim, or waits for it. */
-export function uses({ spec, status }: V1Pod, claim: string): boolean {
-  return (
-    !/Succeeded|Failed/.test(status?.phase ?? "") &&
-    Boolean(spec?.volumes?.some((one) => one.persistentVolumeClaim?.claimName === claim))
-  );
+/** Whether a pod has the claim, or waits for it. */
+export function mounts(spec: V1PodSpec | undefined, claim: string): boolean {
+  return Boolean(spec?.volumes?.some((one) => one.persistentVolumeClaim?.claimName === claim));
 }
 
 /** A pod has many volumes: only what names this one is said of it, and only to a pod that waits. */
@@ -120,14 +128,12 @@ function warningsOf(
   return [...new Set(said.map(({ message }) => message!))];
 }
 
-/**
- * Volumes at DigitalOcean by name. Of a cluster that is not theirs, and when they do not answer in
- * time, nothing is known.
- */
-async function readCloud({ doks }: Cluster, names: string[]) {
+/** Volumes at DigitalOcean by name; none of a cluster that is not theirs. */
+async function readCloud({ doks }: Cluster, names: string[], limit: number) {
   const known = new Map<string, Facts["cloud"]>();
-  if (!doks || !names.length) return known;
+  if (!doks) return known;
   const ask = async (name: string) => {
+    known.set(name, "silent");
     try {
       known.set(name, { id: (await getVolume({ name, region: doks.region })).id });
     } catch (error) {
@@ -135,6 +141,6 @@ async function readCloud({ doks }: Cluster, names: string[]) {
     }
   };
   const asked = Promise.all(names.map(ask));
-  await within(CLOUD_MS, "DigitalOcean's Volumes", asked).catch(() => undefined);
+  await within(limit, "DigitalOcean's Volumes", asked).catch(() => undefined);
   return known;
 }

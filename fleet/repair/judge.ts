@@ -16,8 +16,8 @@ export interface Facts {
   pods: { name: string; ready: boolean }[];
   /** What was said of mounting or making it, to pods that still wait. */
   warnings: string[];
-  /** DigitalOcean's Volume of the PersistentVolume's name; undefined when it did not say. */
-  cloud?: { id: string } | "missing";
+  /** DigitalOcean's Volume of the PersistentVolume's name; undefined when it is not theirs to say. */
+  cloud?: { id: string } | "missing" | "silent";
 }
 
 export interface PersistentVolume {
@@ -49,6 +49,11 @@ export interface Finding {
 const GONE = /code = NotFound|does not exist/;
 /** An attachment that is not there yet is no volume that is lost. */
 const ATTACHMENT = /volumeattachment/i;
+/** A Volume's name is its own for good, and its successor of the program's would need it. */
+const NAMESAKE = "DigitalOcean has another Volume of its name: see whose it is";
+const PASSING_FAULT =
+  "DigitalOcean has this very volume: the driver's account or a passing fault, not its data";
+const ASK_AGAIN = "nothing is known of its data: ask again when DigitalOcean answers";
 const WRONG_DROPLET = /attached to the wrong droplet/;
 
 export function judge(facts: Facts): Finding {
@@ -71,11 +76,12 @@ function withoutVolume({ claim, found, cloud }: Facts): Finding {
     ...cloudLine(name, cloud),
   ];
   if (cloud === undefined || cloud === "missing") return { claim, verdict: "lost", evidence };
+  if (cloud === "silent") return { claim, verdict: "unclear", evidence, advice: ASK_AGAIN };
   const advice = `its data is still there: make a PersistentVolume ${name} again that names ${cloud.id}`;
   return { claim, verdict: "unclear", evidence, advice };
 }
 
-function bound(facts: Facts, { name, handle }: PersistentVolume): Finding {
+function bound(facts: Facts, { name, handle, ofProgram }: PersistentVolume): Finding {
   const { claim, attachments, pods, cloud } = facts;
   const errors = [
     ...attachments.flatMap(({ node, error }) => (error ? [`node ${node}: ${error}`] : [])),
@@ -99,12 +105,12 @@ function bound(facts: Facts, { name, handle }: PersistentVolume): Finding {
     return finding("unclear", `pod ${ready.name} still runs with it: see whether it comes again`);
   }
   if (held) return finding("healthy");
+  const known = typeof cloud === "object";
+  const another = known && cloud.id !== handle;
+  if (another && (ofProgram || !gone)) return finding("unclear", NAMESAKE);
   if (gone) {
-    if (cloud?.id !== handle) return finding("lost");
-    return finding(
-      "unclear",
-      "DigitalOcean has this very volume: the driver's account or a passing fault, not its data",
-    );
+    if (another || !known) return finding("lost");
+    return finding("unclear", PASSING_FAULT);
   }
   if (errors.some((error) => WRONG_DROPLET.test(error))) {
     const advice = "make sure that nobody writes, then detach the volume at DigitalOcean";
@@ -112,11 +118,13 @@ function bound(facts: Facts, { name, handle }: PersistentVolume): Finding {
   }
   if (errors.length)
     return finding("unclear", "it is not attached, and nobody says that it is lost");
+  if (cloud === "silent") return finding("unclear", ASK_AGAIN);
   return finding("healthy");
 }
 
 function cloudLine(name: string, cloud: Facts["cloud"]): string[] {
   if (cloud === undefined) return [];
   if (cloud === "missing") return [`DigitalOcean has no Volume ${name}`];
+  if (cloud === "silent") return [`DigitalOcean did not say whether it has Volume ${name}`];
   return [`DigitalOcean has Volume ${name}, its id is ${cloud.id}`];
 }

@@ -16,7 +16,7 @@ export function planOf({
 }: Pick<RepairJournal, "what" | "lost" | "backup">): Plan {
   const claims = lost.map(({ name }) => name).join(" and ");
   const anew = [
-    `remove claim ${claims} with its PersistentVolume, and Jobs that wait for it; ` +
+    `remove claim ${claims} with its PersistentVolume, and the Jobs that have or had it; ` +
       "nothing is deleted at DigitalOcean",
     `make ${claims} anew by an up of the stack, judged by the policy pack`,
   ];

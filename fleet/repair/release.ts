@@ -2,12 +2,12 @@
  * Takes a lost volume's claim away. Nothing at DigitalOcean is deleted by it: the PersistentVolume is
  * told to retain first, so that even a volume that was not lost after all would stay.
  */
-import { PatchStrategy, setHeaderOptions, type V1Job, type V1Pod } from "@kubernetes/client-node";
+import type { V1Pod } from "@kubernetes/client-node";
 import { NAMESPACE } from "../../components/labels";
 import type { Cluster } from "../cluster";
-import { endOf } from "../jobs";
+import { MERGE } from "../patch";
 import { awaitObjects } from "../watch";
-import { uses } from "./facts";
+import { mounts } from "./facts";
 import type { PersistentVolume } from "./judge";
 
 /** A claim as it was found, so that its successor is never taken for it. */
@@ -40,7 +40,7 @@ export async function release(
   if (isThere) {
     await core.patchPersistentVolume(
       { name: volume.name, body: { spec: { persistentVolumeReclaimPolicy: "Retain" } } },
-      setHeaderOptions("Content-Type", PatchStrategy.MergePatch),
+      MERGE,
     );
   }
   const uid = found.items[0]?.metadata?.uid;
@@ -61,13 +61,16 @@ export async function release(
   }
 }
 
-/** Jobs that wait for the volume would wait for ever, and their pods would keep the claim. */
+/**
+ * A claim stays as long as a pod names it, be it one that ended long ago: the nightly Job's is there at
+ * any time. Jobs that wait for the volume would wait for ever.
+ */
 async function endPods(cluster: Cluster, claim: string, signal: AbortSignal): Promise<void> {
   const { batch, core } = cluster;
   const jobs = await batch.listNamespacedJob({ namespace: NAMESPACE });
-  for (const job of jobs.items.filter((one) => !endOf(one) && mounts(one, claim))) {
+  for (const { metadata } of jobs.items.filter(({ spec }) => mounts(spec!.template.spec, claim))) {
     await batch.deleteNamespacedJob({
-      ...{ name: job.metadata!.name!, namespace: NAMESPACE, propagationPolicy: "Background" },
+      ...{ name: metadata!.name!, namespace: NAMESPACE, propagationPolicy: "Background" },
     });
   }
   await awaitObjects<V1Pod, true>(
@@ -76,14 +79,9 @@ async function endPods(cluster: Cluster, claim: string, signal: AbortSignal): Pr
       path: `/api/v1/namespaces/${NAMESPACE}/pods`,
       list: () => core.listNamespacedPod({ namespace: NAMESPACE }),
     },
-    (pods) => !pods.some((pod) => uses(pod, claim)) || undefined,
+    (pods) => !pods.some(({ spec }) => mounts(spec, claim)) || undefined,
     { what: `no pod with claim ${claim}`, seconds: PODS_SECONDS, signal },
   );
-}
-
-function mounts({ spec }: V1Job, claim: string): boolean {
-  const volumes = spec?.template.spec?.volumes ?? [];
-  return volumes.some((one) => one.persistentVolumeClaim?.claimName === claim);
 }
 
 async function volumeOf({ core }: Cluster, { name, uid }: { name: string; uid: string }) {

@@ -4,8 +4,7 @@
  * is refused because others depend on them, and one of everything would see the pods that were taken
  * away and bring them back too early.
  */
-import type { Deployment } from "../adoption/state";
-import type { Data } from "../adoption/program";
+import type { Data, Deployment } from "../engine";
 
 /** What is left of the claims in the cluster. */
 export interface Remaining {

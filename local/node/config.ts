@@ -82,7 +82,9 @@ export function kubelet(cgroup: string): string {
     imageGCLowThresholdPercent: 99,
     evictionHard: { "memory.available": "100Mi" },
     shutdownGracePeriod: "0s",
-    nodeStatusUpdateFrequency: "5s",
+    // A volume is mounted once the node's status lists it, and kubelet looks every so often: after 10 s
+    // by default, so a rollout on such a node takes up to as much longer.
+    nodeStatusUpdateFrequency: "1s",
     enableServer: true,
     readOnlyPort: 0,
   });

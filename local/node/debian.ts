@@ -2,7 +2,7 @@
  * Root file systems of Debian's packages by mmdebstrap, which is itself only unpacked: nothing is
  * installed on the machine, and apt's own lists are not touched.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { execa } from "execa";
@@ -43,7 +43,8 @@ export async function bootstrap(recipe: string, target: string): Promise<void> {
       ...["--mode=root", "--variant=essential"],
       `--format=${target.endsWith(".tar") ? "tar" : "directory"}`,
       `--include=${packages.join(",")}`,
-      ...["--aptopt=APT::Install-Recommends false", "--dpkgopt=force-unsafe-io"],
+      ...["--aptopt=APT::Install-Recommends false", "--aptopt=Acquire::Retries 3"],
+      "--dpkgopt=force-unsafe-io",
       ...excluded.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
       ...hook("prepare.sh", "essential"),
       ...hook("finish.sh", "customize"),
@@ -60,7 +61,9 @@ export async function bootstrap(recipe: string, target: string): Promise<void> {
 
 /** Why root file systems cannot be made here; undefined if they can. */
 export function debianRefusal(): string | undefined {
-  return existsSync("/usr/bin/apt-get") && existsSync("/etc/debian_version")
+  const release = "/etc/os-release"; // Ubuntu has apt-get and debian_version, too.
+  const debian = existsSync(release) && /^ID=debian$/m.test(readFileSync(release, "utf8"));
+  return debian && existsSync("/usr/bin/apt-get")
     ? undefined
     : "the node is made of Debian's packages and this is no Debian";
 }

@@ -32,7 +32,13 @@ export interface StandIn {
   base?: string;
   contents: Content[];
   /** What a container has of it unless the pod says otherwise. */
-  settings: { Env?: string[]; Entrypoint?: string[]; Cmd?: string[]; WorkingDir?: string };
+  settings: {
+    Env?: string[];
+    Entrypoint?: string[];
+    Cmd?: string[];
+    WorkingDir?: string;
+    StopSignal?: string;
+  };
 }
 
 /** The images that the program deploys by default. */
@@ -114,6 +120,8 @@ export async function siteImage(
       Entrypoint: ["/entrypoint.sh"],
       Cmd: ["apache2ctl", "-DFOREGROUND"],
       WorkingDir: "/var/www/html",
+      // As the official one's.
+      StopSignal: "SIGWINCH",
     },
   };
 }

@@ -70,7 +70,7 @@ export async function openNode(folder: string, options: NodeOptions): Promise<No
         ["apply", "--server-side", "--field-manager=embedded-cluster", "-f", "-"],
         JSON.stringify({ apiVersion: "v1", kind: "List", items: nodeObjects(apiPort) }),
       );
-      await awaitDaemon(folder, "node", () => isReady(cluster), 120_000);
+      await awaitDaemon(folder, "node", () => isReady(cluster));
     },
   };
 }
@@ -170,7 +170,7 @@ function nodeDaemon(folder: string, root: string, binaries: string[], apiPort: n
 }
 
 /** Each cluster's pods are below a control group of its own. */
-function cgroup(folder: string): string {
+export function cgroup(folder: string): string {
   return `/matomo-${createHash("sha256").update(folder).digest("hex").slice(0, 12)}`;
 }
 

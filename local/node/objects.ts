@@ -117,7 +117,7 @@ function ingressObjects(): Manifest[] {
         {
           name: "ingress",
           image: nodeImage,
-          args: ["ingress", "-to", "http://matomo.matomo.svc.cluster.local"],
+          args: ["ingress", "-to", "http://matomo.matomo.svc.cluster.local."],
         },
       ],
     }),

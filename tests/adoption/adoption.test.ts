@@ -8,22 +8,37 @@ import * as path from "node:path";
 import { after, before, describe, it } from "mocha";
 import type { Journal } from "../../fleet/adoption/journal";
 import { planText } from "../../fleet/adoption/plan";
-import { omit } from "../../fleet/adoption/shape";
+import { checkout } from "../../local/paths";
 import { type Live, outputOf, printed, uids, wanted } from "../api/harness";
-import { type AdoptionBench, releasedSite } from "./bench";
+import { FleetBench } from "../fleet/bench";
+import { Volumes } from "../fleet/volumes";
+import { type AdoptionBench, asReleased, releasedSite } from "./bench";
 import { releases } from "./helm";
 
 describe("adoption of a Helm release", () => {
   let bench: AdoptionBench;
   let released: Live[];
-  let volumes: Record<string, string>;
+  let volumes: Awaited<ReturnType<AdoptionBench["volumes"]>>;
   let journal: Journal;
   const said: string[] = [];
 
   before(async () => {
     bench = await releasedSite();
+    // As somebody does who keeps a copy of the Secret in a file: kubectl keeps the values once more.
+    const secret = await bench.site.get("secret", "matomo-mariadb");
+    const { name, namespace, labels } = secret.metadata!;
+    const copy = { ...secret, metadata: { name, namespace, labels } };
+    await bench.site.cluster.kubectl(["apply", "-f", "-"], JSON.stringify(copy));
+    // What the old chart's jobs called done.
+    for (const job of ["archive", "backup"]) {
+      const [from, where] = [`--from=cronjob/matomo-${job}`, ["-n", "matomo"]];
+      await bench.site.kubectl("create", "job", `old-${job}`, from, ...where);
+      const done = ["--for=condition=Complete", "--timeout=60s"];
+      await bench.site.kubectl("wait", `job/old-${job}`, ...done, ...where);
+    }
     released = await bench.objects();
     volumes = await bench.volumes();
+    assert.ok(Object.values(volumes).every(({ policy }) => policy === "Delete"));
   });
   after(() => bench?.site.close());
 
@@ -41,7 +56,9 @@ describe("adoption of a Helm release", () => {
       "Role/matomo-backup",
       "RoleBinding/matomo-backup",
     ]);
-    const taken = [...objects("adopt"), ...objects("change")];
+    const isVolume = (object: string) => object.startsWith("PersistentVolume/");
+    assert.equal(objects("change").filter(isVolume).length, 3);
+    const taken = [...objects("adopt"), ...objects("change")].filter((one) => !isVolume(one));
     // The release's objects, the claim that the StatefulSet made, and the namespace.
     assert.equal(taken.length, 21);
     assert.ok(objects("create").includes("NetworkPolicy/matomo-default-deny"));
@@ -52,6 +69,19 @@ describe("adoption of a Helm release", () => {
 
     assert.equal(await bench.site.state(), state);
     assert.deepEqual(wanted(await bench.objects()), wanted(released));
+  });
+
+  it("the plan reads as docs/adoption.md shows it", async () => {
+    const page = await fs.readFile(path.join(checkout, "docs/adoption.md"), "utf8");
+    const [, shown] = /shortened in the middle:\n\n```\n(.*?)\n\nThis was a rehearsal/s.exec(page)!;
+    const lines = (text: string) => text.replace(/pvc-[0-9a-f-]{36}/g, "pvc-ID").split("\n");
+    const { plan } = await bench.rehearse();
+    const printed = lines(planText(plan));
+    let at = -1;
+    for (const line of lines(shown)) {
+      at = printed.indexOf(line, at + 1);
+      assert.notEqual(at, -1, `${line}\nis not, or not there, in\n${printed.join("\n")}`);
+    }
   });
 
   it("the plan shows changes, and not what Kubernetes filled in", async () => {
@@ -73,8 +103,9 @@ describe("adoption of a Helm release", () => {
       assert.notEqual(at, -1, `${words} in ${bench.steps.join("; ")}`);
       return at;
     };
-    const order = [/^saving/, /into the state/, /^marking/, /^handing over/, /^preview/];
-    const then = [/^proven backup/, /^up of/, /^comparing/, /^removing Helm's record/];
+    const order = [/^saving/, /^PersistentVolume.*Retain/, /into the state/, /^marking/];
+    order.push(/^proven backup/, /^handing over/);
+    const then = [/^preview/, /^up of/, /^comparing/, /^removing Helm's record/];
     const positions = [...order, ...then].map(first);
     assert.deepEqual(
       positions,
@@ -95,7 +126,10 @@ describe("adoption of a Helm release", () => {
     const before = uids(released.filter(({ type }) => type !== "helm.sh/release.v1"));
     const now = uids(await bench.objects());
     for (const [object, uid] of Object.entries(before)) assert.equal(now[object], uid, object);
-    assert.deepEqual(await bench.volumes(), volumes);
+    const kept = await bench.volumes();
+    for (const [claim, { uid }] of Object.entries(volumes)) {
+      assert.deepEqual(kept[claim], { uid, policy: "Retain" });
+    }
   });
 
   it("the live passwords are the stack's own", async () => {
@@ -127,6 +161,16 @@ describe("adoption of a Helm release", () => {
   });
 
   it("the next up changes nothing", () => bench.site.expectUnchanged());
+
+  it("its status counts no job of the old chart's", async () => {
+    const { stdout } = await bench.start(undefined, "status", "liberty", "--no-drift", "--json");
+    const [{ archive, backup }] = JSON.parse(String(stdout)).stacks;
+    for (const { success, overdue } of [archive, backup]) {
+      // One of the stack's own may be due just now.
+      assert.ok(success === undefined || success > journal.finished!, success);
+      assert.equal(overdue, false);
+    }
+  });
 
   it("what was before is in a file of its owner alone", async () => {
     const file = bench.journalPath;
@@ -163,9 +207,25 @@ describe("adoption of a Helm release", () => {
     await assert.rejects(bench.adopt(), /nothing to adopt/);
   });
 
+  /** On a terminal, as a person undoes it. */
+  async function undo(answer: string): Promise<{ shown: string; exitCode?: number }> {
+    const asks = /Undo of the adoption of stack liberty.*Give the site back to Helm\?\s+Type yes/s;
+    const command = new FleetBench(bench.site, bench.stacks, {});
+    return command.onTerminal([[asks, `${answer}\r`]], "adopt", "liberty", "--undo");
+  }
+
+  it("undo asks first, and any other answer than yes touches nothing", async () => {
+    const before_ = wanted(await bench.objects());
+    const { shown, exitCode } = await undo("Yes");
+    assert.equal(exitCode, 1, shown);
+    assert.match(shown, /Nothing was touched\./);
+    assert.deepEqual(wanted(await bench.objects()), before_);
+  });
+
   it("undo gives it back: objects, records and state are what they were", async () => {
     const values = await bench.site.passwords();
-    await bench.undo();
+    const { shown, exitCode } = await undo("yes");
+    assert.equal(exitCode, 0, shown);
     assert.deepEqual(await releases(bench.site.cluster.kubeconfig), ["matomo"]);
     assert.deepEqual(asReleased(await bench.objects()), asReleased(released));
     assert.deepEqual(await bench.volumes(), volumes);
@@ -181,23 +241,22 @@ describe("adoption of a Helm release", () => {
     assert.notEqual(result.exitCode, 0);
     assert.match(outputOf(result), /npm run fleet -- adopt liberty/);
   });
-});
 
-/** Each object with who set what, and without what the API server counts and times. */
-function asReleased(objects: Live[]): Record<string, unknown> {
-  const entries = objects
-    // The certificate's issuer has given it a Secret meanwhile.
-    .filter(({ type }) => type !== "kubernetes.io/tls")
-    .map((object) => {
-      const { name, labels = {}, annotations = {}, managedFields = [] } = object.metadata!;
-      const managers = managedFields
-        .filter(({ subresource }) => !subresource)
-        .map((entry) => omit(entry, "time"));
-      const own = omit(annotations, "deployment.kubernetes.io/revision");
-      const isRecord = object.type === "helm.sh/release.v1";
-      const content = omit(object, "metadata", "status");
-      const title = `${object.kind}/${name}`;
-      return [title, { content, labels, annotations: own, managers: isRecord ? [] : managers }];
-    });
-  return Object.fromEntries(entries);
-}
+  it("a backup claim whose volume the driver lost is in the way, and no repair takes it away", async () => {
+    await new Volumes(bench.site).lose("matomo-backup");
+    const before_ = await bench.site.get("pvc", "matomo-backup");
+    assert.equal(before_.status.phase, "Bound");
+    const { plan } = await bench.rehearse();
+    assert.match(
+      plan.blockers.join(),
+      /^claim matomo-backup has lost its volume \(.*DigitalOcean has no Volume pvc-.*kubectl -n matomo delete pvc matomo-backup$/,
+    );
+    await assert.rejects(bench.adopt(), /has lost its volume/);
+    const repair = ["repair-volume", "liberty", "backup", "--yes"];
+    const { exitCode, stderr } = await bench.start(undefined, ...repair);
+    assert.equal(exitCode, 2, String(stderr));
+    assert.match(String(stderr), /does not have the site\. Nothing was touched: .*fleet -- adopt/);
+    const { metadata } = await bench.site.get("pvc", "matomo-backup");
+    assert.equal(metadata!.resourceVersion, before_.metadata!.resourceVersion);
+  });
+});

@@ -8,16 +8,19 @@
 import { randomBytes } from "node:crypto";
 import * as path from "node:path";
 import { adopt, rehearse } from "../../fleet/adoption/adopt";
-import type { Execute, Executed } from "../../fleet/adoption/execute";
-import { JournalFile } from "../../fleet/adoption/journal";
+import type { Execute } from "../../fleet/adoption/execute";
+import { JournalFile } from "../../fleet/journal";
 import { openAdoption } from "../../fleet/adoption/open";
-import { undo } from "../../fleet/adoption/undo";
 import type { Fleet } from "../../fleet/fleet";
 import { Output } from "../../fleet/report";
 import { checkout } from "../../local/paths";
 import type { OperationReport } from "../../fleet/operation";
 import { type Live, newSite, type Site } from "../api/harness";
+import { LAST_APPLIED, omit } from "../../fleet/adoption/shape";
+import { FleetBench } from "../fleet/bench";
+import type { Ending } from "../fleet/command-ending";
 import { installRelease } from "./helm";
+import { answer, type LivePods } from "../fleet/pods";
 
 /** Everything namespaced that a release or the program makes. */
 export const KINDS = [
@@ -29,16 +32,6 @@ export const KINDS = [
 export function livePasswords() {
   const [admin, database, root] = [1, 2, 3].map(() => randomBytes(12).toString("base64url"));
   return { admin, database, root };
-}
-
-/** What runs in the pods, as far as adoption asks. */
-export interface LivePods {
-  /** The password that really opens the database, by user. */
-  accepted: Record<string, string>;
-  /** What config.ini.php on the web volume has. */
-  configured?: string;
-  mariadb: string;
-  matomo?: string;
 }
 
 export class AdoptionBench {
@@ -75,16 +68,8 @@ export class AdoptionBench {
     });
   }
 
-  undo() {
-    return this.asPerson(async () => {
-      const args = await this.open();
-      const journal = await args.journal.read();
-      return undo({ ...args, step: () => undefined }, journal!);
-    });
-  }
-
   get journalPath(): string {
-    return new JournalFile(this.stacks, this.site.stack).path;
+    return new JournalFile(path.join(this.stacks, ".adoption"), this.site.stack).path;
   }
 
   /** In the environment of a person's shell, where the Automation API finds `pulumi` and its state. */
@@ -120,6 +105,13 @@ export class AdoptionBench {
     return args;
   }
 
+  /** Starts the command as a person does, a process with a group of its own; it may be made to end. */
+  start(ending: Ending | undefined, ...args: string[]) {
+    const fleet = new FleetBench(this.site, this.stacks, {}, this.pods);
+    const env = ending ? { FLEET_ENDING: JSON.stringify(ending) } : {};
+    return fleet.start({ detached: true, env }, ...args);
+  }
+
   /** All objects of the site, its namespace and Helm's records included, by whoever made them. */
   async objects(): Promise<Live[]> {
     const namespace = JSON.parse(
@@ -133,11 +125,14 @@ export class AdoptionBench {
     return [namespace, ...items.filter(own)];
   }
 
-  /** The UID of each claim's volume. */
-  async volumes(): Promise<Record<string, string>> {
+  /** Each claim's volume: which one it is, and what becomes of it without its claim. */
+  async volumes(): Promise<Record<string, { uid: string; policy: string }>> {
     const { items } = JSON.parse(await this.site.kubectl("get", "pv", "-o", "json"));
     return Object.fromEntries(
-      (items as Live[]).map(({ metadata, spec }) => [spec.claimRef.name, metadata!.uid!]),
+      (items as Live[]).map(({ metadata, spec }) => [
+        spec.claimRef.name,
+        { uid: metadata!.uid!, policy: spec.persistentVolumeReclaimPolicy },
+      ]),
     );
   }
 
@@ -146,23 +141,9 @@ export class AdoptionBench {
     return JSON.parse(await this.site.state()).deployment.resources ?? [];
   }
 
-  private readonly execute: Execute = async (_pod, _container, command, input) => {
+  private readonly execute: Execute = (_pod, _container, command, input) => {
     this.commands.push(command);
-    const { accepted, configured, mariadb, matomo } = this.pods;
-    const said = (stdout: string): Executed => ({ code: 0, stdout, stderr: "" });
-    const refused: Executed = { code: 1, stdout: "", stderr: "Access denied" };
-    const line = command.join(" ");
-    if (line.includes("config.ini.php")) {
-      if (configured === undefined) return refused;
-      return said(`[General]\nsalt = "0"\n[database]\nhost = "x"\npassword = "${configured}"\n`);
-    }
-    if (command[0] === "printenv") return refused;
-    const [, user] = /^user="(.*)"$/m.exec(input ?? "") ?? [];
-    const [, password] = /^password="(.*)"$/m.exec(input ?? "") ?? [];
-    if (!user || accepted[user] !== password) return refused;
-    if (line.includes("VERSION()"))
-      return said(`${mariadb}-MariaDB\n${matomo ? "matomo_option\n" : ""}`);
-    return said(`${matomo}\n`);
+    return Promise.resolve(answer(this.pods, command, input));
   };
 }
 
@@ -172,13 +153,15 @@ const SETTINGS = { "matomo:edge": { issuer: "production" } };
 export interface ReleaseOptions {
   stack?: string;
   values?: Record<string, unknown>;
+  /** Settings of the stack. */
+  config?: Record<string, unknown>;
   clientSide?: boolean;
 }
 
 /** A site whose cluster runs the release. */
 export async function releasedSite(options: ReleaseOptions = {}): Promise<AdoptionBench> {
-  const { stack = "liberty", values, clientSide } = options;
-  const site = await newSite(stack, SETTINGS);
+  const { stack = "liberty", values, config, clientSide } = options;
+  const site = await newSite(stack, { ...SETTINGS, ...config });
   const passwords = livePasswords();
   const { kubeconfig } = site.cluster;
   await installRelease({ kubeconfig, clientSide, values: { passwords, ...values } });
@@ -198,4 +181,23 @@ export async function settled(site: Site): Promise<void> {
   await site.kubectl("wait", bound, "pvc", "--all", ...where);
   const address = "--for=jsonpath={.status.loadBalancer.ingress}";
   await site.kubectl("wait", address, "ingress/matomo", ...where);
+}
+
+/** Each object with who set what, and without what the API server counts and times. */
+export function asReleased(objects: Live[]): Record<string, unknown> {
+  const entries = objects
+    // The certificate's issuer has given it a Secret meanwhile.
+    .filter(({ type }) => type !== "kubernetes.io/tls")
+    .map((object) => {
+      const { name, labels = {}, annotations = {}, managedFields = [] } = object.metadata!;
+      const managers = managedFields
+        .filter(({ subresource }) => !subresource)
+        .map((entry) => omit(entry, "time"));
+      const own = omit(annotations, "deployment.kubernetes.io/revision", LAST_APPLIED);
+      const isRecord = object.type === "helm.sh/release.v1";
+      const content = omit(object, "metadata", "status");
+      const title = `${object.kind}/${name}`;
+      return [title, { content, labels, annotations: own, managers: isRecord ? [] : managers }];
+    });
+  return Object.fromEntries(entries);
 }

@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { after, before, describe, it } from "mocha";
-import { type Live, wanted } from "../api/harness";
-import { type AdoptionBench, releasedSite } from "./bench";
-import { installRelease } from "./helm";
+import { type Live, uids, wanted } from "../api/harness";
+import { type AdoptionBench, releasedSite, settled } from "./bench";
+import { installRelease, releases } from "./helm";
 
 const HOST = "matomo.local.example.com";
 
@@ -55,6 +55,15 @@ describe("a release that is not as it should be", () => {
     const own = { ...bench.pods };
     Object.assign(bench.pods, pods);
     await work().finally(() => Object.assign(bench.pods, own));
+  }
+
+  /** A record of another release, like the site's own. */
+  async function recordRelease(name: string): Promise<void> {
+    const record = await bench.site.get("secret", "sh.helm.release.v1.matomo.v1");
+    const labels = { ...record.metadata!.labels, name };
+    const metadata = { name: `sh.helm.release.v1.${name}.v1`, namespace: "matomo", labels };
+    const other = JSON.stringify({ ...record, metadata });
+    await bench.site.cluster.kubectl(["create", "-f", "-"], other);
   }
 
   it("is adoptable to begin with", async () => {
@@ -121,6 +130,11 @@ describe("a release that is not as it should be", () => {
         assertBlocked(/matomo\.version: found "5\.5\.1".*5\.8\.0/),
       ));
 
+    it("an older Matomo than the settings': says that there is no way back from the upgrade", () =>
+      withPods({ matomo: "5.3.2" }, async () => {
+        assert.match(await notes(), /upgraded from 5\.3\.2 to 5\.5\.1, and --undo cannot.*5\.3\.2/);
+      }));
+
     it("with the settings set to it, it is adopted as it runs", () =>
       withPods({ matomo: "5.8.0" }, () =>
         withSettings({ "matomo:matomo": { version: "5.8.0" } }, async () => {
@@ -151,8 +165,20 @@ describe("a release that is not as it should be", () => {
     it("two releases that own parts of it: stops, and warns of helm uninstall", async () => {
       const key = "meta.helm.sh/release-name";
       await patch("service", "matomo", { metadata: { annotations: { [key]: "matomo-old" } } });
+      await recordRelease("matomo-old");
       await assertBlocked(/2 releases \(matomo, matomo-old\)|2 releases \(matomo-old, matomo\)/);
+      // The way on.
+      await kubectl("delete", "secret", "-l", "owner=helm,name=matomo-old");
+      await notes();
       await patch("service", "matomo", { metadata: { annotations: { [key]: "matomo" } } });
+    });
+
+    it("another release beside it: says what comes over its pods", async () => {
+      const { kubeconfig } = bench.site.cluster;
+      await recordRelease("redis");
+      assert.match(await notes(), /release redis .* is in namespace matomo too/);
+      await kubectl("delete", "secret", "-l", "owner=helm,name=redis");
+      assert.deepEqual(await releases(kubeconfig), ["matomo"]);
     });
 
     it("an upgrade that is under way, or was killed: stops", async () => {
@@ -161,6 +187,8 @@ describe("a release that is not as it should be", () => {
         patch("secret", record, { metadata: { labels: { status: value } } });
       await status("pending-upgrade");
       await assertBlocked(/is pending-upgrade \(revision 1\).*helm rollback matomo/);
+      await status("uninstalling");
+      await assertBlocked(/is uninstalling \(revision 1\).*helm rollback matomo/);
       await status("deployed");
     });
 
@@ -194,6 +222,17 @@ describe("a release that is not as it should be", () => {
       assert.ok(changes.some(({ path }) => path === "metadata.annotations.note"));
       await kubectl("set", "env", "deployment/matomo", "DEBUG-", "--field-manager=kubectl-edit");
       await kubectl("annotate", "deployment/matomo", "note-");
+      await kubectl("rollout", "status", "deployment/matomo", "--timeout=60s");
+    });
+
+    it("a web Deployment that was scaled to 0: stops, and says how to bring it up", async () => {
+      const scale = (replicas: number) =>
+        kubectl("scale", "deployment/matomo", `--replicas=${replicas}`);
+      await scale(0);
+      await assertBlocked(
+        /is scaled to 0: .*kubectl -n matomo scale deployment\/matomo --replicas=1/,
+      );
+      await scale(1);
       await kubectl("rollout", "status", "deployment/matomo", "--timeout=60s");
     });
 
@@ -241,6 +280,9 @@ describe("a release that is not as it should be", () => {
       await assertBlocked(
         /claim matomo-backup is Pending, not Bound.*kubectl -n matomo delete pvc/,
       );
+      // The way on.
+      await kubectl("delete", "pvc", "matomo-backup");
+      await notes();
     });
 
     it("a namespace that was the program's once: it gets its old identity back", async () => {
@@ -263,5 +305,58 @@ describe("a release that is not as it should be", () => {
           .map(({ metadata }) => metadata!.uid);
       assert.deepEqual(data(await bench.objects()), data(released));
     });
+  });
+
+  describe("adopted after all, with", () => {
+    const ALIAS = "stats.example.org";
+    let edited: Live[];
+
+    before(async () => {
+      const edit = "--field-manager=kubectl-edit";
+      await kubectl("set", "env", "deployment/matomo", "DEBUG=1", edit);
+      await kubectl("annotate", "deployment/matomo", "note=mine", edit);
+      await kubectl("set", "env", "sts/matomo-mariadb", "DEBUG=1", edit);
+      await patch("service", "matomo-mariadb", {
+        spec: { ports: [{ name: "mysql", port: 3306, targetPort: 3307 }] },
+      });
+      const { spec } = await bench.site.get("ingress", "matomo");
+      const second = { ...spec.rules[0], host: ALIAS };
+      await patch("ingress", "matomo", { spec: { rules: [...spec.rules, second] } });
+      await settled(bench.site);
+      edited = await bench.site.list("pvc,sts,deployment");
+      bench.site.config = { ...bench.site.config, "matomo:aliases": [ALIAS] };
+      await bench.adopt();
+    });
+
+    it("the same objects", async () => {
+      const { "PersistentVolumeClaim/matomo-backup": made, ...now } = uids(
+        await bench.site.list("pvc,sts,deployment"),
+      );
+      assert.deepEqual(now, uids(edited));
+      assert.ok(made, "the claim for the backup, which was lost above");
+    });
+
+    it("a hand-edited Deployment and StatefulSet: nothing of the edits is left", async () => {
+      for (const kind of ["deployment/matomo", "sts/matomo-mariadb"]) {
+        const { metadata, spec } = await bench.site.get(...(kind.split("/") as [string, string]));
+        assert.doesNotMatch(JSON.stringify(spec), /DEBUG/, kind);
+        assert.equal(metadata!.annotations?.note, undefined, kind);
+      }
+    });
+
+    it("a drifted Service: as the program wants it", async () => {
+      const { ports } = (await bench.site.get("service", "matomo-mariadb")).spec;
+      assert.deepEqual(
+        ports.map(({ targetPort }: Live) => targetPort),
+        ["mariadb"],
+      );
+    });
+
+    it("a second host name: both are served", async () => {
+      const { rules } = (await bench.site.get("ingress", "matomo")).spec;
+      assert.deepEqual(rules.map(({ host }: Live) => host).sort(), [HOST, ALIAS].sort());
+    });
+
+    it("nothing for the next up to change", () => bench.site.expectUnchanged());
   });
 });

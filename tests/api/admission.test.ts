@@ -99,8 +99,7 @@ for (const slot of SLOTS) {
     .forEach((operator) => add(slot, changed(operator)));
 }
 
-describe("pods-are-restricted against the API server's admission", function () {
-  this.timeout(60_000);
+describe("pods-are-restricted against the API server's admission", () => {
   let core: CoreV1Api;
 
   before(async () => {

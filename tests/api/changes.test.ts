@@ -4,8 +4,18 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
+import { nodeNames } from "../../local/objects";
 import type { VolumeRecord } from "../../local/standins/digitalocean-client";
-import { type Live, newSite, outputOf, sharedSite, type Site, type Step, uids } from "./harness";
+import {
+  eventually,
+  type Live,
+  newSite,
+  outputOf,
+  sharedSite,
+  type Site,
+  type Step,
+  uids,
+} from "./harness";
 
 type Change = [what: string, config: Record<string, unknown>, steps: string[]];
 
@@ -15,6 +25,7 @@ const CHANGES: Change[] = [
     "claims that grow",
     { storage: { data: "12Gi", database: "9Gi", backup: "25Gi" } },
     [
+      "update CronJob job", // A larger database's backup may take longer.
       "update PersistentVolumeClaim backup",
       "update PersistentVolumeClaim data",
       "update PersistentVolumeClaim database",
@@ -93,6 +104,44 @@ const CHANGES: Change[] = [
     { website: { name: "Our website", timezone: "Europe/Berlin" } },
     ["update ConfigMap config", "update Deployment server"],
   ],
+  [
+    "privacy",
+    { privacy: { anonymizeIp: 3, retentionDays: 180, doNotTrack: true, cookieless: true } },
+    ["update ConfigMap config", "update Deployment server"],
+  ],
+  [
+    "another administrator's name",
+    { username: "owner" },
+    ["update CronJob job", "update Deployment server", "update Secret site"],
+  ],
+  [
+    "another ingress controller",
+    { edge: { class: "traefik", controllerNamespace: "traefik" } },
+    [
+      "update Ingress ingress",
+      "update Issuer issuer",
+      "update NetworkPolicy acme-solver",
+      "update NetworkPolicy web",
+    ],
+  ],
+  [
+    "the ranges of a CDN",
+    { edge: { proxies: ["198.51.100.0/24"] } },
+    ["update ConfigMap config", "update Deployment server"],
+  ],
+  [
+    "images of a mirror",
+    {
+      matomo: { image: "mirror.example.com/matomo:5.5.1-apache" },
+      mariadb: { image: "mirror.example.com/mariadb:12.0.2" },
+    },
+    [
+      "update CronJob job",
+      "update CronJob job",
+      "update Deployment server",
+      "update StatefulSet server",
+    ],
+  ],
 ];
 
 const HOLDS_DATA =
@@ -121,6 +170,12 @@ async function assertGrown(site: Site, sizes: string[]): Promise<void> {
   }
 }
 
+/** What is in a state, and when each was last written. Secrets are encrypted anew at each export. */
+function resourcesOf(state: string): unknown {
+  const { resources } = JSON.parse(state).deployment as { resources: Record<string, string>[] };
+  return resources.map(({ urn, id, modified }) => ({ urn, id, modified }));
+}
+
 const KEPT = "pvc,secret,statefulset,deployment,service";
 const ofSite = ({ metadata }: Live) => !/letsencrypt|-tls/.test(metadata!.name!);
 
@@ -141,6 +196,13 @@ describe("setting changes", () => {
       assert.deepEqual(once.sort(), expected);
     });
   }
+
+  it("the same cluster by another name: nothing but the provider's connection", async () => {
+    const cluster = { context: "matomo-local", kubeconfig: site.cluster.kubeconfig };
+    const steps = await site.preview(settings({ cluster }));
+    const changed = steps.map(shown).filter((step) => !/ (Stack|MatomoSite) /.test(step));
+    assert.deepEqual(changed, []);
+  });
 
   it("claims grow and limits rise, on the objects that were there", async () => {
     const before_ = uids((await site.list(KEPT)).filter(ofSite));
@@ -168,6 +230,74 @@ describe("setting changes", () => {
       assert.match(outputOf(result), message);
     });
   }
+
+  for (const command of [["preview"], ["up", "--yes", "--skip-preview"]]) {
+    it(`settings with faults end ${command[0]} before a single request, with all of them`, async () => {
+      const requests = (await site.requests()).length;
+      const state = await site.state();
+      const config = settings({ domain: "no domain", backup: { retentionDays: 0 }, typo: 1 });
+      const result = await site.attempt(command, { config });
+      assert.notEqual(result.exitCode, 0);
+      for (const fault of [/domain: found "no domain"/, /retentionDays: found 0/, /matomo:typo/]) {
+        assert.match(outputOf(result), fault);
+      }
+      assert.equal((await site.requests()).length, requests);
+      assert.deepEqual(resourcesOf(await site.state()), resourcesOf(state));
+    });
+  }
+
+  it("a cluster that DigitalOcean does not know is told, with frames that Node can print", async () => {
+    const config = settings({ cluster: { doks: "nowhere" } });
+    const result = await site.attempt(["preview"], { config });
+    assert.notEqual(result.exitCode, 0);
+    assert.match(outputOf(result), /nowhere/);
+    // On frames that a source map names, Node 20 loops for most of a minute.
+    assert.match(outputOf(result), /\.js:\d+:\d+/);
+    assert.doesNotMatch(outputOf(result), /node_modules\S*\.ts:\d+/);
+  });
+
+  it("a database that fits no node is taken back, also by who did not wait for the end", async () => {
+    const { uid } = (await site.get("statefulset", "matomo-mariadb")).metadata!;
+    const tooLarge = settings({ ...CHANGES[1][1], mariadb: { memory: "900Gi" } });
+    const interrupt = new AbortController();
+    const process = { cancelSignal: interrupt.signal, killSignal: "SIGINT" } as const;
+    const up = site.attempt(["up", "--yes", "--skip-preview"], {
+      config: tooLarge,
+      process: { ...process, forceKillAfterDelay: false },
+    });
+    const pod = () => site.get("pod", "matomo-mariadb-0").catch(() => undefined);
+    await eventually(pod, (one) => {
+      const [{ resources }] = one?.spec.containers ?? [{}];
+      return resources?.limits.memory === "900Gi" && one!.status.conditions?.length > 0;
+    });
+    interrupt.abort();
+    await up;
+    // What was interrupted is not in the state: docs/operations.md has this way on.
+    await site.pulumi(["up", "--yes", "--skip-preview", "--refresh", "--run-program"]);
+    // Its status may be written after the pod is ready.
+    const rollout = ["rollout", "status", "statefulset/matomo-mariadb", "-n", "matomo"];
+    await site.kubectl(...rollout, "--timeout=60s");
+    const database = await site.get("statefulset", "matomo-mariadb");
+    assert.equal(database.metadata!.uid, uid);
+    const [container] = (await site.get("pod", "matomo-mariadb-0")).spec.containers;
+    assert.equal(container.resources.limits.memory, "2Gi");
+    await site.expectUnchanged();
+  });
+
+  it("an older version is refused while the pods wait for a node as well", async () => {
+    await site.kubectl("cordon", ...nodeNames);
+    const pods = ["-n", "matomo", "-l", "app.kubernetes.io/component in (web, mariadb)"];
+    // Gone at once: what comes instead has the database pod's name, and kubectl would wait on.
+    await site.kubectl("delete", "pod", ...pods, "--force", "--grace-period=0", "--wait=false");
+    const older = { matomo: { version: "5.4.0" }, mariadb: { version: "11.8.3" } };
+    const result = await site.attempt(["preview"], { config: settings(older) });
+    await site.kubectl("uncordon", ...nodeNames);
+    await site.kubectl("wait", "pod", ...pods, "--for=condition=Ready", "--timeout=60s");
+    assert.notEqual(result.exitCode, 0);
+    const said = outputOf(result);
+    assert.match(said, /matomo\.version: found "5\.4\.0"; allowed: 5\.5\.1 or newer/);
+    assert.match(said, /mariadb\.version: found "11\.8\.3"; allowed: 12\.0\.2 or newer/);
+  });
 });
 
 describe("setting changes with DigitalOcean Volumes of Pulumi's own", () => {

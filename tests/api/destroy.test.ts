@@ -1,11 +1,13 @@
 /**
  * Issue 6, 3.5: `pulumi destroy` stops at what holds data and says how to go on; after that step it
  * removes the rest and leaves the volumes. And incident 12: neither a destroyed stack nor one whose
- * state was lost makes fresh passwords over the data that is left.
+ * state was lost makes fresh passwords over the data that is left. All of it beside a decoy cluster
+ * (decoy.test.ts).
  */
 import assert from "node:assert/strict";
 import * as path from "node:path";
 import { after, before, describe, it } from "mocha";
+import { Decoy } from "./decoy";
 import { type Live, newSite, outputOf, type Site, titles, uids, wanted } from "./harness";
 
 const ALL = "secret,pvc,service,deployment,statefulset,cronjob,networkpolicy,configmap,ingress,pdb";
@@ -22,25 +24,31 @@ const ofCertManager = ({ metadata }: Live) => /^(letsencrypt-|matomo-tls)/.test(
 
 describe("destroy, and what is left", () => {
   let site: Site;
+  let decoy: Decoy;
   let passwords: Record<string, string>;
   let data: Live[];
   let saved: string;
 
   before(async () => {
-    site = await newSite("liberty");
+    site = await newSite("local");
+    decoy = await Decoy.start(site.folder);
+    Object.assign(site.engine.env, decoy.env);
     await site.up();
     passwords = await site.passwords();
     data = await site.list("pvc,secret");
     saved = path.join(site.folder, "saved-state.json");
   });
-  after(() => site?.close());
+  after(async () => {
+    await decoy?.close();
+    await site?.close();
+  });
 
   async function refused(args: string[], reason: RegExp): Promise<void> {
     const before_ = wanted(await site.list(ALL));
     const result = await site.attempt(args);
     assert.notEqual(result.exitCode, 0, outputOf(result));
     assert.match(outputOf(result), reason);
-    assert.match(outputOf(result), /npm run fleet -- adopt liberty/);
+    assert.match(outputOf(result), /npm run fleet -- adopt local/);
     assert.deepEqual(wanted(await site.list(ALL)), before_);
     assert.deepEqual(await site.passwords(), passwords);
   }
@@ -105,5 +113,9 @@ describe("destroy, and what is left", () => {
       uids(await site.list("pvc")),
       uids(data.filter(({ kind }) => kind === "PersistentVolumeClaim")),
     );
+  });
+
+  it("a cluster that only the environment names was not asked once", () => {
+    assert.equal(decoy.connections, 0);
   });
 });

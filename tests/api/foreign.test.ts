@@ -134,9 +134,9 @@ describe("a Helm release that was not adopted", () => {
     for (const kind of ["deployment", "statefulset", "cronjob", "service", "secret"]) {
       await site.kubectl("delete", kind, "--all", "-n", "matomo");
     }
-    const gone = "--for=delete";
+    const gone = ["--for=delete", "--timeout=120s"];
     await site.kubectl("delete", "pvc", "matomo", "matomo-backup", "-n", "matomo", "--wait=false");
-    await site.kubectl("wait", gone, "pvc/matomo", "pvc/matomo-backup", "-n", "matomo");
+    await site.kubectl("wait", ...gone, "pvc/matomo", "pvc/matomo-backup", "-n", "matomo");
     const result = await site.attempt(["up", "--yes", "--skip-preview"]);
     assert.notEqual(result.exitCode, 0);
     assert.match(outputOf(result), /did not make \(PersistentVolumeClaim\/data-matomo-mariadb-0\)/);

@@ -14,16 +14,18 @@ import { after, before, describe, it } from "mocha";
 import { execa } from "execa";
 import { crash, startCluster } from "../../local/cluster";
 import { checkout } from "../../local/paths";
-import { newSite, outputOf, type Site } from "./harness";
+import { endOrphans, newSite, outputOf, type Site } from "./harness";
 
-/** How many steps each `up` reports before it is killed; all of them are fewer than a site takes. */
-const KILLED_AFTER = [2, 7, 8, 9, 10, 10, 9, 10, 9, 10];
+/** How often the engine is killed. */
+const KILLS = 10;
+/** After how many lines the first ones come: while passwords, identities and the namespace are made. */
+const EARLY = [3, 8, 14];
 /** A line of `pulumi up` about a step that began or ended. */
 const STEP = /^ [+~] .+ (creating|created|updating|updated) \(/;
-/** Runs an `up` and calls back, once, when it has reported so many steps; its output when it ended. */
+/** Runs an `up` and calls back, once, when it has printed so many of them; its output when it ended. */
 async function upInterrupted(
   site: Site,
-  steps: number,
+  count: number,
   config: Record<string, unknown>,
   interrupt: (engine: number) => Promise<void> | void,
 ): Promise<{ interrupted: boolean; output: string }> {
@@ -36,7 +38,7 @@ async function upInterrupted(
   let interrupted: Promise<void> | undefined;
   for await (const line of createInterface({ input: engine.all })) {
     lines.push(line);
-    if (STEP.test(line) && ++seen === steps) {
+    if (STEP.test(line) && ++seen === count) {
       interrupted = Promise.resolve(interrupt(engine.pid!));
     }
   }
@@ -44,23 +46,6 @@ async function upInterrupted(
   await interrupted;
   await endOrphans(site.engine.env.PULUMI_HOME!);
   return { interrupted: interrupted !== undefined, output: lines.join("\n") };
-}
-
-/**
- * Ends what a killed engine left running: Node 20 can spin for ever over the error that its program
- * then shows, with gigabytes of memory. Known by the engine's home in their environment.
- */
-async function endOrphans(home: string): Promise<void> {
-  const processes = await fs.readdir("/proc").catch(() => []);
-  for (const pid of processes.filter((name) => /^\d+$/.test(name))) {
-    const environment = await fs.readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
-    if (!environment.split("\0").includes(`PULUMI_HOME=${home}`)) continue;
-    try {
-      process.kill(Number(pid), "SIGKILL");
-    } catch {
-      // It ended by itself in the meantime.
-    }
-  }
 }
 
 interface StateEntry {
@@ -94,6 +79,22 @@ async function forget(site: Site): Promise<void> {
   await site.pulumi(["stack", "import", "--file", file]);
 }
 
+/** Fails when an object of the site was made more than once in the life of its cluster. */
+async function assertMadeOnce(site: Site): Promise<void> {
+  const made: Record<string, number> = {};
+  for (const { objectRef, responseStatus, requestURI } of await site.requests()) {
+    if (responseStatus?.code !== 201 || !objectRef || requestURI.includes("dryRun")) continue;
+    if (objectRef.namespace !== "matomo" && objectRef.name !== "matomo") continue;
+    const title = `${objectRef.resource}/${objectRef.name}`;
+    made[title] = (made[title] ?? 0) + 1;
+  }
+  assert.ok(Object.keys(made).length > 25, JSON.stringify(made));
+  assert.deepEqual(
+    Object.entries(made).filter(([, times]) => times > 1),
+    [],
+  );
+}
+
 describe("interruptions", () => {
   let site: Site;
   /** By Secret and key, as they were first seen. */
@@ -120,20 +121,25 @@ describe("interruptions", () => {
     }
   }
 
-  it("the API server is killed under the first objects", async () => {
-    const { interrupted, output } = await upInterrupted(site, 24, {}, async () => {
-      await crash(site.folder, "kube-apiserver");
-    });
-    assert.ok(interrupted, output);
-    await startCluster(site.folder);
-    await takeStock();
-  });
-
-  for (const [i, steps] of KILLED_AFTER.entries()) {
-    const all = i % 2 === 1;
-    it(`the engine is killed, ${i + 1} of 10${all ? ", with all that it started" : ""}`, async () => {
+  for (let i = 1; i <= KILLS; i++) {
+    const all = i % 2 === 0;
+    if (i === EARLY.length + 1) {
+      it("the API server is killed under the first objects", async () => {
+        const { interrupted, output } = await upInterrupted(site, 24, {}, async () => {
+          await crash(site.folder, "kube-apiserver");
+        });
+        assert.ok(interrupted, output);
+        await startCluster(site.folder);
+        await takeStock();
+      });
+    }
+    it(`the engine is killed, ${i} of ${KILLS}${all ? ", with all that it started" : ""}`, async () => {
+      // What is left depends on how much each killed run has written down. A step is one line or two,
+      // and the last kill is where half of them are left.
+      const spread = async () => Math.ceil((2 * (await site.preview()).length) / (KILLS + 2 - i));
+      const count = EARLY[i - 1] ?? (await spread());
       const kill = (engine: number) => void process.kill(all ? -engine : engine, "SIGKILL");
-      const { interrupted, output } = await upInterrupted(site, steps, {}, kill);
+      const { interrupted, output } = await upInterrupted(site, count, {}, kill);
       assert.ok(interrupted, output);
       assert.doesNotMatch(output, /Resources:/);
       await cancel();
@@ -154,21 +160,7 @@ describe("interruptions", () => {
   });
 
   it("nothing was made twice", async () => {
-    const log = await fs.readFile(path.join(site.cluster.folder, "audit.log"), "utf8");
-    const made: Record<string, number> = {};
-    for (const line of log.trim().split("\n")) {
-      const { user, objectRef, responseStatus, requestURI } = JSON.parse(line);
-      const isOurs = user.username === "matomo-local" && responseStatus?.code === 201;
-      if (!isOurs || requestURI.includes("dryRun")) continue;
-      if (objectRef.namespace !== "matomo" && objectRef.name !== "matomo") continue;
-      const title = `${objectRef.resource}/${objectRef.name}`;
-      made[title] = (made[title] ?? 0) + 1;
-    }
-    assert.ok(Object.keys(made).length > 25, JSON.stringify(made));
-    assert.deepEqual(
-      Object.entries(made).filter(([, times]) => times > 1),
-      [],
-    );
+    await assertMadeOnce(site);
     const volumes = JSON.parse(await site.kubectl("get", "pv", "-o", "json")).items;
     assert.equal(volumes.length, 3);
   });
@@ -191,7 +183,7 @@ describe("interruptions", () => {
     assert.deepEqual(await site.passwords(), passwords);
   });
 
-  for (const [i, steps] of [2, 8].entries()) {
+  for (const [i, count] of [2, 8].entries()) {
     it(`the API server is killed during a change, ${i + 2} of 3; the next up converges`, async () => {
       site.config = {
         ...site.config,
@@ -199,7 +191,7 @@ describe("interruptions", () => {
         "matomo:website": { name: `Website ${i}` },
         "matomo:matomo": { memory: "2Gi", workers: 6 + i },
       };
-      const { interrupted, output } = await upInterrupted(site, steps, {}, async () => {
+      const { interrupted, output } = await upInterrupted(site, count, {}, async () => {
         await crash(site.folder, "kube-apiserver");
         await startCluster(site.folder);
       });
@@ -210,4 +202,6 @@ describe("interruptions", () => {
       assert.deepEqual(await site.passwords(), passwords);
     });
   }
+
+  it("and nothing was made a second time since", () => assertMadeOnce(site));
 });

@@ -58,15 +58,19 @@ describe("secrets in clear", () => {
   });
 
   it("none in stack outputs, a preview as JSON, a diff or a history", async () => {
-    for (const args of [
-      ["stack", "output", "--json"],
-      ["stack", "--show-urns"],
-      ["stack", "history", "--json"],
-      ["preview", "--json"],
-      ["preview", "--diff", "--show-sames"],
-    ]) {
+    const printing: [string[], RegExp][] = [
+      [["stack", "output", "--json"], /"adminUser"/],
+      [["stack", "--show-urns"], /::matomo-mariadb|::server/],
+      [["stack", "history", "--json"], /"kind": "update"/],
+      [["preview", "--json"], /shown@example\.com/],
+      [["preview", "--diff", "--show-sames"], /shown@example\.com/],
+    ];
+    for (const [args, shown] of printing) {
       const config = { "matomo:email": "shown@example.com" };
-      assertClean(outputOf(await sites[0].attempt(args, { config })), args.join(" "));
+      const result = await sites[0].attempt(args, { config });
+      assert.equal(result.exitCode, 0, result.stderr);
+      assert.match(outputOf(result), shown);
+      assertClean(outputOf(result), args.join(" "));
     }
   });
 

@@ -13,9 +13,9 @@ import { type Engine, openEngine } from "../../local/engine";
 import { checkout } from "../../local/paths";
 import type { Order } from "../../local/standins/cloud/orders";
 import type { VolumeRecord } from "../../local/standins/digitalocean-client";
+import { eventually } from "./harness";
 
-describe("stand-ins on a cluster", function () {
-  this.timeout(120_000);
+describe("stand-ins on a cluster", () => {
   let folder: string;
   let cluster: Cluster;
   const kubectl = (...args: string[]): Promise<string> => cluster.kubectl(args);
@@ -294,15 +294,6 @@ new Volume("volume", { name: "tiny", region: "nyc1", size: config.getNumber("siz
 const name = config.get("cluster") ?? "liberty";
 exports.endpoint = getKubernetesClusterOutput({ name }).endpoint;
 `;
-
-/** Asks until the answer is right; for what kubectl cannot wait for. */
-async function eventually<T>(ask: () => Promise<T>, right: (answer: T) => boolean): Promise<T> {
-  for (const end = Date.now() + 60_000; ;) {
-    const answer = await ask();
-    if (right(answer)) return answer;
-    assert.ok(Date.now() < end, `after 60 s still ${JSON.stringify(answer)}`);
-  }
-}
 
 function claim(name: string, storage: string, storageClassName = "do-block-storage") {
   return {

@@ -4,15 +4,25 @@
  */
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
+import type { V1Pod } from "@kubernetes/client-node";
 import { execa, type Options } from "execa";
 import { after } from "mocha";
+import { isReady } from "../../fleet/web-pods";
 import { checkout } from "../../local/paths";
 import { newSite, type Site } from "../api/harness";
+import { isOf } from "../incidents/cluster/bench";
+import type { LivePods } from "./pods";
 
 /** What a run of the command printed, and how it ended. */
 export interface FleetResult {
   stdout: string;
   stderr: string;
+  exitCode?: number;
+}
+
+/** What was on the terminal in the end. */
+interface Shown {
+  shown: string;
   exitCode?: number;
 }
 
@@ -23,6 +33,8 @@ export class FleetBench {
     readonly stacks: string,
     /** The checkout's own stack files before the first run. */
     readonly filesBefore: Record<string, string>,
+    /** What runs in the site's pods. Default: on nodes that are simulated, nothing. */
+    readonly pods?: LivePods,
   ) {}
 
   /** Runs the command; the caller judges how it ends. */
@@ -38,14 +50,55 @@ export class FleetBench {
 
   /** Starts the command. */
   start(options: Options, ...args: string[]) {
-    const command = ["--import", "tsx", path.join(checkout, "fleet", "index.ts")];
     const env = { ...this.environment(), ...options.env };
     const process = { cwd: checkout, stdin: "ignore", ...options, env } as const;
-    return execa("node", [...command, ...args, "--stacks", this.stacks], {
-      ...process,
-      extendEnv: false,
-      reject: false,
+    return execa("node", this.argv(args), { ...process, extendEnv: false, reject: false });
+  }
+
+  /**
+   * Runs the command on a terminal, on which each question in turn is answered by what is typed then.
+   * The terminal is util-linux' own `script`, which every Linux has.
+   */
+  onTerminal(answers: [question: RegExp, typed: string][], ...args: string[]): Promise<Shown> {
+    return this.onTerminalWith({}, answers, ...args);
+  }
+
+  /** The same with more in its environment. */
+  async onTerminalWith(
+    more: NodeJS.ProcessEnv,
+    answers: [question: RegExp, typed: string][],
+    ...args: string[]
+  ): Promise<Shown> {
+    const command = ["node", ...this.argv(args)].map((word) => `'${word}'`).join(" ");
+    const env = { ...this.environment(), ...more };
+    const process = { cwd: checkout, env, extendEnv: false, reject: false };
+    const options = ["--quiet", "--return", "--command", command, "/dev/null"];
+    const terminal = execa("script", options, { ...process, stdin: "pipe" });
+    let [shown, asked, since] = ["", 0, 0];
+    terminal.stdout.on("data", (chunk) => {
+      shown += String(chunk);
+      const [question, typed] = answers[asked] ?? [];
+      if (!question?.test(shown.slice(since))) return;
+      asked++;
+      since = shown.length;
+      terminal.stdin.write(typed!);
     });
+    const { exitCode } = await terminal;
+    if (answers[asked]) throw new Error(`never asked ${answers[asked][0]}:\n${shown}`);
+    return { shown, exitCode };
+  }
+
+  /** How many pods of a component are ready: what a command waits for. Its status is written later. */
+  async readyPods(component: string): Promise<number> {
+    const pods = await this.site.list("pods");
+    return pods.filter((pod) => isOf(component, pod) && isReady(pod as V1Pod)).length;
+  }
+
+  private argv(args: string[]): string[] {
+    const own = path.join(checkout, "fleet", "index.ts");
+    const entry = this.pods ? path.join(__dirname, "command.ts") : own;
+    const imports = ["--import", "tsx", "--import", path.join(__dirname, "command-ending.ts")];
+    return [...imports, entry, ...args, "--stacks", this.stacks];
   }
 
   /** The JSON that the command gives. */
@@ -62,7 +115,8 @@ export class FleetBench {
   /** In which the engine, its stacks and their credentials are found. */
   environment(): NodeJS.ProcessEnv {
     const pack = path.join(checkout, "policy", "run-policy");
-    return { ...this.site.engine.env, MATOMO_POLICY_PACK: pack };
+    const pods = this.pods && { FLEET_PODS: JSON.stringify(this.pods) };
+    return { ...this.site.engine.env, MATOMO_POLICY_PACK: pack, ...pods };
   }
 }
 
@@ -73,25 +127,50 @@ export async function stackFiles(): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all(names.map(read)));
 }
 
-let shared: Promise<{ bench: FleetBench; firstUp: FleetResult }> | undefined;
+/** The command on a site that is there. */
+export async function benchOf(site: Site): Promise<FleetBench> {
+  const file = await site.engine.stackFile(site.stack, site.config);
+  return new FleetBench(site, path.dirname(file), await stackFiles());
+}
+
+/** A bench with a cluster of its own, on which nothing is deployed; whoever opens it closes its site. */
+export async function openBench(
+  stack: string,
+  config?: Record<string, unknown>,
+): Promise<FleetBench> {
+  return benchOf(await newSite(stack, config));
+}
+
+/** The bench with the runs that made it. */
+interface SharedBench {
+  bench: FleetBench;
+  init: FleetResult;
+  firstPreview: FleetResult;
+  firstUp: FleetResult;
+}
+
+let shared: Promise<SharedBench> | undefined;
 
 /**
- * The bench, with `liberty` deployed by the command itself while its neighbour `yonks` names a
- * cluster that does not exist.
+ * The bench, with `liberty` made and deployed by the command itself while its neighbour `yonks` names
+ * a cluster that does not exist.
  */
-export function sharedBench(): Promise<{ bench: FleetBench; firstUp: FleetResult }> {
+export function sharedBench(): Promise<SharedBench> {
   shared ??= (async () => {
     const site = await newSite("liberty");
-    const file = await site.engine.stackFile("liberty");
-    await site.engine.stackFile("yonks", { "matomo:cluster": { doks: "nowhere" } });
-    const bench = new FleetBench(site, path.dirname(file), await stackFiles());
+    const nowhere = { "matomo:cluster": { doks: "nowhere" } };
+    const folder = path.dirname(await site.engine.stackFile("yonks", nowhere));
+    const bench = new FleetBench(site, folder, await stackFiles());
+    const domain = ["--domain", "matomo.liberty.example.com"];
+    const email = ["--email", "admin@liberty.example.com"];
+    const init = await bench.run("init", "liberty", ...domain, ...email, "--cluster", "liberty");
+    const firstPreview = await bench.run("preview", "liberty", "--json");
     const firstUp = await bench.run("up", "--all", "--yes", "--json");
-    return { bench, firstUp };
+    return { bench, init, firstPreview, firstUp };
   })();
   return shared;
 }
 
-after(async function () {
-  this.timeout(60_000);
+after(async () => {
   await shared?.then(({ bench }) => bench.site.close()).catch(() => undefined);
 });

@@ -24,8 +24,7 @@ function untilRefused(comment: string): string {
     .replace(/\d replace, error/, "(replaced), error");
 }
 
-describe("a pull request's checks", function () {
-  this.timeout(300_000);
+describe("a pull request's checks", () => {
   let bench: FleetBench;
   let copy: CheckoutCopy;
   const printed: string[] = [];

@@ -8,8 +8,7 @@ import { type FleetBench, sharedBench } from "./bench";
 describe("fleet drift", () => {
   let bench: FleetBench;
 
-  before(async function () {
-    this.timeout(300_000);
+  before(async () => {
     ({ bench } = await sharedBench());
   });
 

@@ -1,14 +1,34 @@
 /** `preview` and `up` on two stacks of which one fails. */
 import assert from "node:assert/strict";
+import { whenSaid } from "../said";
 import { type FleetBench, type FleetResult, sharedBench, stackFiles } from "./bench";
 
 describe("fleet preview and up", () => {
   let bench: FleetBench;
+  let init: FleetResult;
+  let firstPreview: FleetResult;
   let firstUp: FleetResult;
 
-  before(async function () {
-    this.timeout(300_000);
-    ({ bench, firstUp } = await sharedBench());
+  before(async () => {
+    ({ bench, init, firstPreview, firstUp } = await sharedBench());
+  });
+
+  it("of a stack that init made need nothing else: its words lead on", () => {
+    assert.equal(init.exitCode, 0, init.stderr);
+    assert.match(init.stdout, /Pulumi\.liberty\.yaml\nNext: npm run fleet -- up liberty$/);
+    // What it says next is what deploys the site, below.
+  });
+
+  it("shows what the first up would make before anything is there", () => {
+    assert.equal(firstPreview.exitCode, 0, firstPreview.stderr);
+    const [{ counts, violations }] = JSON.parse(firstPreview.stdout).stacks;
+    const [{ counts: made }] = JSON.parse(firstUp.stdout).stacks;
+    assert.deepEqual(counts, made);
+    // What depends on passwords that are not made yet is said to be judged by up, and no more than that.
+    for (const { message, mandatory } of violations) {
+      assert.equal(mandatory, false, message);
+      assert.match(message, /`pulumi up` will judge it once it is known/);
+    }
   });
 
   it("deploys one stack while its neighbour fails, and says both", async () => {
@@ -43,6 +63,15 @@ describe("fleet preview and up", () => {
       passwords.filter((password) => printed.includes(password)),
       [],
     );
+  });
+
+  it("prints what was done until it was interrupted, exit 130", async () => {
+    const running = bench.start({}, "preview", "liberty", "yonks", "--parallel=1");
+    // Once: a second one would end the command at once.
+    whenSaid(running.stderr!, "yonks", () => running.kill("SIGINT"));
+    const { stdout, stderr, exitCode } = await running;
+    assert.equal(exitCode, 130, String(stderr));
+    assert.match(String(stdout), /^liberty +ok .*\nyonks +FAILED .*\n\nyonks\n {2}interrupted$/m);
   });
 
   it("exits 0 when nothing is wrong", async () => {

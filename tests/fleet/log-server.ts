@@ -6,9 +6,19 @@ import type { Site } from "../api/harness";
 
 const NODES = ["pool-incidents-1", "pool-incidents-2"];
 
+/** Of a proven backup, as backup.sh writes it. */
+const MANIFEST = {
+  site: "matomo.liberty.example.com",
+  matomo: "5.5.1",
+  mariadb: "12.0.2-MariaDB",
+  files: { "database.sql.zst": { bytes: 10 }, "state.tar.zst": { bytes: 10 } },
+  milliseconds: { dump: 1, restore: 1, proof: 1 },
+  tables: [{ rows: 1 }],
+};
+
 export class LogServer {
   /** What a container of this name printed. */
-  readonly logs: Record<string, string> = {};
+  private readonly logs: Record<string, string> = {};
   private server?: https.Server;
 
   /** Serves, and has the nodes say where. */
@@ -27,6 +37,18 @@ export class LogServer {
     };
     const merge = ["--subresource=status", "--type=merge", "-p", JSON.stringify({ status })];
     for (const node of NODES) await site.kubectl("patch", "node", node, ...merge);
+  }
+
+  /** The list of the backups is this from now on. */
+  list(...names: string[]): void {
+    const backups = names.map((name) => ({ name, manifest: MANIFEST }));
+    const lines = [...backups, { volume: { bytes: 2000, free: 1000 } }];
+    this.say("list", lines.map((line) => JSON.stringify(line)).join("\n"));
+  }
+
+  /** What a container of this name prints from now on. */
+  say(container: string, text: string): void {
+    this.logs[container] = `${text}\n`;
   }
 
   stop(): void {

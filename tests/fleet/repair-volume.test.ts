@@ -5,53 +5,29 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
-import type { Live } from "../api/harness";
+import { endOrphans, type Live, titles } from "../api/harness";
 import { Bench } from "../incidents/cluster/bench";
 import { onWaitingNodes } from "../incidents/cluster/kubelet";
-import { type FleetBench, sharedBench } from "./bench";
+import { FleetBench, sharedBench } from "./bench";
+import type { Ending } from "./command-ending";
 import { LogServer } from "./log-server";
-import { WaitingCronJob } from "./waiting-cron-job";
+import { secondsOfLook, Volumes } from "./volumes";
+import { type FleetEnd, WaitingCronJob } from "./waiting-cron-job";
 
-describe("fleet repair-volume", function () {
-  this.timeout(300_000);
+describe("fleet repair-volume", () => {
   let bench: FleetBench;
+  let volumes: Volumes;
 
   before(async () => {
     ({ bench } = await sharedBench());
+    volumes = new Volumes(bench.site);
   });
 
-  const claimOf = (name: string): Promise<Live> => bench.site.get("pvc", name);
-
-  /** The volume of a claim, as the cloud knows it. */
-  async function volumeId(claim: string): Promise<string> {
-    const { spec } = await claimOf(claim);
-    const handle = ["-o", "jsonpath={.spec.csi.volumeHandle}"];
-    return bench.site.kubectl("get", "pv", spec.volumeName, ...handle);
-  }
-
-  async function lose(claim: string): Promise<string> {
-    const id = await volumeId(claim);
-    const url = `${bench.site.cluster.cloudUrl}/test/volumes/${id}/lose`;
-    const { ok, status } = await fetch(url, { method: "POST" });
-    assert.ok(ok, `lose: HTTP ${status}`);
-    return id;
-  }
+  const claimOf = (name: string) => volumes.claim(name);
 
   /** What a repair has begun, or ended. */
   async function journals(): Promise<string[]> {
     return fs.readdir(path.join(bench.stacks, ".repair")).catch(() => []);
-  }
-
-  /** The pod of the Job that the command makes; never waited for once the command is over. */
-  async function podOf(
-    waiting: WaitingCronJob,
-    command: ReturnType<FleetBench["start"]>,
-  ): Promise<Live> {
-    const over = command.then(({ stdout, stderr }) => {
-      throw new Error(`no Job was made:\n${String(stderr)}\n${String(stdout)}`);
-    });
-    over.catch(() => undefined);
-    return Promise.race([waiting.pod(240), over]);
   }
 
   describe("of the backup's volume", () => {
@@ -59,9 +35,15 @@ describe("fleet repair-volume", function () {
     let waiting: WaitingCronJob;
     let lost: string;
 
+    const createJob = (name: string) =>
+      bench.site.kubectl("create", "job", name, "--from=cronjob/matomo-backup", "-n", "matomo");
+
     before(async () => {
       waiting = new WaitingCronJob(bench.site, "matomo-backup");
       await waiting.start();
+      // The last night's: its pod has ended, and names the claim until it goes.
+      await createJob("night");
+      await waiting.kubelet.finish(await waiting.pod(), "Succeeded");
     });
     after(() => waiting?.stop());
 
@@ -77,18 +59,14 @@ describe("fleet repair-volume", function () {
     });
 
     it("says within ten seconds what was lost and what it would do, and touches nothing", async () => {
-      lost = await lose("matomo-backup");
+      lost = await volumes.lose("matomo-backup");
       const { metadata } = await claimOf("matomo-backup");
-      const job = ["create", "job", "old", "--from=cronjob/matomo-backup", "-n", "matomo"];
-      await bench.site.kubectl(...job);
-      let began = 0;
+      await createJob("old");
       const told = new RegExp(`code = NotFound desc = volume "${lost}" does not exist`);
       await new Bench(bench.site, "matomo").event("FailedAttachVolume", told);
       const running = bench.start({}, "repair-volume", "liberty", "backup");
-      // The rest is node's own start, which a busy machine makes long.
-      running.stderr!.once("data", () => (began = Date.now()));
+      const seconds = await secondsOfLook(running);
       const { stdout, exitCode } = await running;
-      const seconds = (Date.now() - began) / 1000;
       assert.equal(exitCode, 1);
       assert.match(String(stdout), /^matomo-backup LOST\n/);
       assert.match(String(stdout), told);
@@ -101,10 +79,10 @@ describe("fleet repair-volume", function () {
       assert.deepEqual(await journals(), []);
     });
 
-    it("makes it anew while a Job hangs on it, and goes on after an interruption", async () => {
+    it("makes it anew while Jobs have it, and goes on after an interruption", async () => {
       const before_ = await claimOf("matomo-backup");
       const first = bench.start({}, "repair-volume", "liberty", "backup", "--yes");
-      await podOf(waiting, first);
+      const pod = await waiting.podOf(first);
       first.kill("SIGINT");
       const { exitCode, stderr } = await first;
       assert.equal(exitCode, 130, String(stderr));
@@ -113,12 +91,17 @@ describe("fleet repair-volume", function () {
       assert.equal(made.status.phase, "Bound");
       const [journal] = await journals();
       assert.equal(journal, "liberty-backup.json");
-      const { mode } = await fs.stat(path.join(bench.stacks, ".repair", journal));
-      assert.equal(mode & 0o777, 0o600);
-      await waiting.kubelet.finish(await waiting.pod(), "Succeeded");
+      const file = path.join(bench.stacks, ".repair", journal);
+      assert.equal((await fs.stat(file)).mode & 0o777, 0o600);
+      // The state that it keeps is encrypted as ever.
+      const kept = await fs.readFile(file, "utf8");
+      const secrets = Object.values(await bench.site.passwords());
+      assert.ok(secrets.length > 3 && kept.includes('"ciphertext"'));
+      for (const secret of secrets) assert.ok(!kept.includes(secret));
+      await waiting.kubelet.finish(pod, "Succeeded");
 
       const again = bench.start({}, "repair-volume", "liberty", "backup", "--yes", "--json");
-      await waiting.kubelet.finish(await podOf(waiting, again), "Succeeded");
+      await waiting.kubelet.finish(await waiting.podOf(again), "Succeeded");
       const ended = await again;
       assert.equal(ended.exitCode, 0, String(ended.stderr));
       assert.match(String(ended.stderr), /goes on with the repair of 20/);
@@ -126,13 +109,19 @@ describe("fleet repair-volume", function () {
       assert.deepEqual([repaired, job.ok], [true, true]);
       assert.equal((await claimOf("matomo-backup")).metadata!.uid, made.metadata!.uid);
       const jobs = await bench.site.list("jobs");
-      assert.ok(!jobs.some(({ metadata }) => metadata!.name === "old"));
+      assert.ok(!jobs.some(({ metadata }) => ["night", "old"].includes(metadata!.name!)));
       assert.ok(!(await journals()).includes("liberty-backup.json"));
     });
   });
 
   describe("of the data's volumes", () => {
-    const CLAIM = "data-matomo-mariadb-0";
+    const DATABASE = "data-matomo-mariadb-0";
+    const WEB = "matomo";
+    /** Who has the claim. */
+    const WORKLOADS: Record<string, [kind: string, name: string]> = {
+      [WEB]: ["deployment", "matomo"],
+      [DATABASE]: ["statefulset", "matomo-mariadb"],
+    };
     const HOST = "matomo.liberty.example.com";
     const BACKUP = "2026-11-20T030000Z";
     const logs = new LogServer();
@@ -141,100 +130,221 @@ describe("fleet repair-volume", function () {
     const start = (...more: string[]) =>
       bench.start({}, "repair-volume", "liberty", "data", ...more);
 
-    /** Runs the command up to its end, whose first Job, the list of the backups, ends well. */
-    async function listing(command: ReturnType<FleetBench["start"]>): Promise<void> {
-      const pod = await podOf(waiting, command);
+    /** Tells it on a terminal, and then types this where the host name is asked for. */
+    const onTerminal = (host: string) =>
+      bench.onTerminal(
+        [
+          [/Repair it\?\s+Type yes to go on: /, "yes\r"],
+          [new RegExp(`database and state are replaced\\.\\s+Type ${HOST} to`), `${host}\r`],
+        ],
+        ...["repair-volume", "liberty", "data"],
+      );
+
+    /** The command's first Job, the list of the backups, ends well. */
+    async function listing(command: PromiseLike<FleetEnd>): Promise<void> {
+      const pod = await waiting.podOf(command);
       assert.equal(pod.spec.containers[0].name, "list");
       await waiting.kubelet.finish(pod, "Succeeded");
     }
 
-    async function placeDatabase(change: (podSpec: Live) => void): Promise<void> {
-      const { spec } = await bench.site.get("statefulset", "matomo-mariadb");
-      change(spec.template.spec);
-      const body = JSON.stringify({ spec: { template: spec.template } });
-      const merge = ["--type=merge", "--field-manager=test", "-n", "matomo", "-p", body];
-      await bench.site.kubectl("patch", "statefulset", "matomo-mariadb", ...merge);
-      const rollout = ["rollout", "status", "statefulset/matomo-mariadb", "-n", "matomo"];
-      await bench.site.kubectl(...rollout, "--timeout=60s");
+    async function place(change: (podSpec: Live) => void): Promise<void> {
+      for (const workload of Object.values(WORKLOADS)) {
+        const { spec } = await bench.site.get(...workload);
+        change(spec.template.spec);
+        const body = JSON.stringify({ spec: { template: spec.template } });
+        const merge = ["--type=merge", "--field-manager=test", "-n", "matomo", "-p", body];
+        await bench.site.kubectl("patch", ...workload, ...merge);
+        const rollout = ["rollout", "status", workload.join("/"), "-n", "matomo"];
+        await bench.site.kubectl(...rollout, "--timeout=60s");
+      }
     }
 
-    async function scaleDatabase(replicas: number): Promise<void> {
-      const workload = "statefulset/matomo-mariadb";
-      await bench.site.kubectl("scale", workload, `--replicas=${replicas}`, "-n", "matomo");
+    async function scale(claims: string[], replicas: number): Promise<void> {
+      const workloads = claims.map((claim) => WORKLOADS[claim].join("/"));
+      const to = [`--replicas=${replicas}`, "-n", "matomo"];
+      await bench.site.kubectl("scale", ...workloads, ...to);
+    }
+
+    async function ready(): Promise<{ web: number; database: number }> {
+      return { web: await bench.readyPods("web"), database: await bench.readyPods("mariadb") };
+    }
+
+    /** Loses volumes whose pods wait for them then. */
+    async function loseUsed(...claims: string[]): Promise<void> {
+      const waits = new Bench(bench.site, "matomo");
+      // Detached first: on the node that has it nobody would attach it again.
+      await scale(claims, 0);
+      const names = (await Promise.all(claims.map(claimOf))).map(({ spec }) => spec.volumeName);
+      await waits.seen(
+        "/apis/storage.k8s.io/v1/volumeattachments",
+        `${claims.join(" and ")} detached`,
+        (all) =>
+          !all.some(({ spec }) => names.includes(spec.source.persistentVolumeName)) || undefined,
+      );
+      const lost = await Promise.all(claims.map((claim) => volumes.lose(claim)));
+      await scale(claims, 1);
+      for (const id of lost) {
+        await waits.event("FailedAttachVolume", new RegExp(`NotFound desc = volume "${id}" does`));
+      }
     }
 
     before(async () => {
       waiting = new WaitingCronJob(bench.site, "matomo-backup");
       await waiting.start();
       await logs.start(bench.site);
-      await placeDatabase(onWaitingNodes);
-      // Detached first: on the node that has it nobody would attach it again.
-      await scaleDatabase(0);
-      const { spec } = await claimOf(CLAIM);
-      await new Bench(bench.site, "matomo").seen(
-        "/apis/storage.k8s.io/v1/volumeattachments",
-        "the database's volume detached",
-        (all) =>
-          !all.some((one) => one.spec.source.persistentVolumeName === spec.volumeName) || undefined,
-      );
-      const lost = await lose(CLAIM);
-      await scaleDatabase(1);
-      const told = new RegExp(`code = NotFound desc = volume "${lost}" does not exist`);
-      await new Bench(bench.site, "matomo").event("FailedAttachVolume", told);
+      await place(onWaitingNodes);
+      await loseUsed(DATABASE);
     });
     after(async () => {
-      await placeDatabase((pod) => Object.assign(pod, { nodeSelector: null, tolerations: null }));
+      await place((pod) => Object.assign(pod, { nodeSelector: null, tolerations: null }));
       await waiting?.stop();
       logs.stop();
     });
 
     it("refuses without a proven backup, and with one until it was told twice", async () => {
-      const { metadata } = await claimOf(CLAIM);
-      logs.logs.list = '{"volume":{"bytes":2000,"free":1000}}\n';
+      const { metadata } = await claimOf(DATABASE);
+      logs.list();
       const without = start("--yes", "--overwrite", HOST);
       await listing(without);
       const refused = await without;
       assert.equal(refused.exitCode, 2, String(refused.stderr));
       assert.match(String(refused.stderr), /there is no proven backup\. Nothing was touched/);
 
-      logs.logs.list = `${JSON.stringify({ name: BACKUP, manifest })}\n${logs.logs.list}`;
+      logs.list(BACKUP);
       const once = start("--yes");
       await listing(once);
       const { exitCode, stderr } = await once;
       assert.equal(exitCode, 2, String(stderr));
       assert.match(String(stderr), new RegExp(`recorded since ${BACKUP}`));
       assert.match(String(stderr), new RegExp(`say --overwrite ${HOST} too`));
-      const after_ = await claimOf(CLAIM);
+
+      const wrong = onTerminal("yes");
+      await listing(wrong);
+      const ended = await wrong;
+      assert.equal(ended.exitCode, 1, ended.shown);
+      assert.match(ended.shown, /Nothing was touched/);
+      const after_ = await claimOf(DATABASE);
       assert.equal(after_.metadata!.resourceVersion, metadata!.resourceVersion);
-      const { status } = await bench.site.get("deployment", "matomo");
-      assert.equal(status.readyReplicas, 1);
+      assert.equal((await ready()).web, 1);
     });
 
     it("makes what was lost anew, keeps what was not, and restores both halves", async () => {
-      const [database, state] = [await claimOf(CLAIM), await claimOf("matomo")];
+      const told = (): PromiseLike<FleetEnd> => start("--yes", "--overwrite", HOST);
+      for (const [lost, kept, repair] of [
+        [DATABASE, WEB, told],
+        [WEB, DATABASE, (): PromiseLike<FleetEnd> => onTerminal(HOST)],
+      ] as const) {
+        if (lost === WEB) await loseUsed(WEB);
+        const [gone, stays] = [await claimOf(lost), await claimOf(kept)];
+        const passwords = await bench.site.passwords();
+        const running = repair();
+        await listing(running);
+        const pod = await waiting.podOf(running);
+        const [container] = pod.spec.containers;
+        assert.equal(container.name, "restore");
+        const env = container.env.map(({ name, value }: Live) => `${name}=${value}`);
+        assert.ok(env.includes(`BACKUP=${BACKUP}`) && env.includes(`RESTORE_CONFIRM=${HOST}`));
+        assert.deepEqual(await ready(), { web: 0, database: 1 });
+        await waiting.kubelet.finish(pod, "Succeeded");
+        const { exitCode, stderr, shown } = await running;
+        assert.equal(exitCode, 0, String(stderr ?? shown));
+        const anew = await claimOf(lost);
+        assert.notEqual(anew.metadata!.uid, gone.metadata!.uid);
+        assert.equal(anew.status.phase, "Bound");
+        assert.equal((await claimOf(kept)).metadata!.uid, stays.metadata!.uid);
+        assert.deepEqual(await bench.site.passwords(), passwords);
+        assert.deepEqual(await ready(), { web: 1, database: 1 });
+      }
+    });
+
+    /** Starts it as the head of a group of processes; with an ending, it is ended at those words. */
+    function startKillable(ending?: Ending) {
+      const env = ending ? { FLEET_ENDING: JSON.stringify(ending) } : {};
+      // It asks nothing in a pod.
+      const killable = new FleetBench(bench.site, bench.stacks, {}, { accepted: {}, mariadb: "" });
+      const args = ["repair-volume", "liberty", "data", "--yes", "--overwrite", HOST];
+      return killable.start({ detached: true, env }, ...args);
+    }
+
+    const endRest = () => endOrphans(bench.site.engine.env.PULUMI_HOME!);
+
+    /** Kills it, with all that it started, when it says so; meanwhile its Job may have to end. */
+    async function killAt(words: string, meanwhile?: typeof listing): Promise<void> {
+      const command = startKillable({ words: `liberty: ${words}`, signal: "SIGKILL" });
+      await meanwhile?.(command);
+      const { signal, stderr } = await command;
+      assert.equal(signal, "SIGKILL", `no ${words}:\n${String(stderr)}`);
+      await endRest();
+    }
+
+    /** Jobs that brought a backup back; one of the archive may come and go at any time. */
+    async function restores(): Promise<string[]> {
+      const names = titles(await bench.site.list("jobs"));
+      return names.filter((name) => name.startsWith("Job/matomo-restore-"));
+    }
+
+    it("killed anywhere, goes on by its journal until both are there, once", async () => {
+      await loseUsed(WEB, DATABASE);
+      const backup = await claimOf("matomo-backup");
       const passwords = await bench.site.passwords();
-      const running = start("--yes", "--overwrite", HOST, "--json");
-      await listing(running);
-      const pod = await podOf(waiting, running);
-      const [container] = pod.spec.containers;
-      assert.equal(container.name, "restore");
-      const env = container.env.map(({ name, value }: Live) => `${name}=${value}`);
-      assert.ok(env.includes(`BACKUP=${BACKUP}`) && env.includes(`RESTORE_CONFIRM=${HOST}`));
-      const web = await bench.site.get("deployment", "matomo");
-      assert.equal(web.status.readyReplicas ?? 0, 0);
-      const server = await bench.site.get("statefulset", "matomo-mariadb");
-      assert.equal(server.status.readyReplicas, 1);
+      const unlock = () => bench.site.pulumi(["cancel", "--yes"]);
+      await killAt("takes what is lost out of the state", listing);
+      await killAt("preview: what is not lost must stay");
+      await killAt("the web pod goes");
+      await killAt("takes claim matomo away");
+      await killAt("takes claim data-matomo-mariadb-0 away");
+      await killAt("create PersistentVolumeClaim");
+      const locked = await startKillable();
+      assert.equal(locked.exitCode, 1);
+      assert.match(String(locked.stderr), /locked.*pulumi cancel/s);
+      await unlock();
+      await killAt("the database comes");
+
+      const cut = startKillable();
+      const pod = await waiting.podOf(cut);
+      process.kill(-cut.pid!, "SIGKILL");
+      await cut;
+      await endRest();
+      const beside = await startKillable();
+      assert.equal(beside.exitCode, 2, String(beside.stderr));
+      assert.match(String(beside.stderr), /Job matomo-restore-\w+ is running: wait for its end/);
+      assert.deepEqual(await ready(), { web: 0, database: 1 });
       await waiting.kubelet.finish(pod, "Succeeded");
-      const { exitCode, stdout, stderr } = await running;
-      assert.equal(exitCode, 0, String(stderr));
-      assert.equal(JSON.parse(String(stdout)).repaired, true);
-      const anew = await claimOf(CLAIM);
-      assert.notEqual(anew.metadata!.uid, database.metadata!.uid);
-      assert.equal(anew.status.phase, "Bound");
-      assert.equal((await claimOf("matomo")).metadata!.uid, state.metadata!.uid);
+      await killAt("the web pod comes again", async (command) =>
+        waiting.kubelet.finish(await waiting.podOf(command), "Succeeded"),
+      );
+
+      const made = await restores();
+      const last = await startKillable();
+      assert.equal(last.exitCode, 0, String(last.stderr));
+      assert.deepEqual(await restores(), made, "it was restored again");
+      assert.deepEqual(await ready(), { web: 1, database: 1 });
       assert.deepEqual(await bench.site.passwords(), passwords);
-      const { status } = await bench.site.get("deployment", "matomo");
-      assert.equal(status.readyReplicas, 1);
+      assert.equal((await claimOf("matomo-backup")).metadata!.uid, backup.metadata!.uid);
+      await volumes.assertEachOnce();
+    });
+
+    it("does not go on with a repair that was ended by other means", async () => {
+      const folder = path.join(bench.stacks, ".repair");
+      const ended = (await journals()).filter((name) => name.startsWith("liberty-data-")).at(-1)!;
+      const { restored, ...cut } = JSON.parse(await fs.readFile(path.join(folder, ended), "utf8"));
+      assert.equal(restored.ok, true);
+      // Whether the site serves is told by the Deployment's status, which is written after the pod's.
+      const rollout = ["rollout", "status", "deployment/matomo", "-n", "matomo"];
+      await bench.site.kubectl(...rollout, "--timeout=60s");
+      const file = path.join(folder, "liberty-data.json");
+      await fs.writeFile(file, JSON.stringify(cut));
+      try {
+        const { exitCode, stderr } = await startKillable();
+        assert.equal(exitCode, 2, String(stderr));
+        assert.match(
+          String(stderr),
+          /the site serves: the repair of 20.* was ended by other means/,
+        );
+        assert.deepEqual(await ready(), { web: 1, database: 1 });
+      } finally {
+        await fs.rm(file);
+      }
     });
   });
 
@@ -243,13 +353,3 @@ describe("fleet repair-volume", function () {
     await bench.site.expectUnchanged();
   });
 });
-
-/** Of a proven backup, as backup.sh writes it. */
-const manifest = {
-  site: "matomo.liberty.example.com",
-  matomo: "5.5.1",
-  mariadb: "12.0.2-MariaDB",
-  files: { "database.sql.zst": { bytes: 10 }, "state.tar.zst": { bytes: 10 } },
-  milliseconds: { dump: 1, restore: 1, proof: 1 },
-  tables: [{ rows: 1 }],
-};

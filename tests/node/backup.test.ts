@@ -5,13 +5,12 @@
  */
 import * as assert from "node:assert/strict";
 import type { V1CronJob } from "@kubernetes/client-node";
-import { restoreJob, type RestoreOptions } from "../../fleet/restore-job";
-import { HOST, type Live, needsNode, type NodeSite, sharedSite, until } from "./harness";
+import { restoreJob } from "../../fleet/restore-job";
+import { type Live, type NodeSite, sharedSite, until } from "./harness";
 
 describe("the backup job", () => {
   let site: NodeSite;
 
-  before(needsNode);
   before(async () => {
     site = await sharedSite();
   });
@@ -56,17 +55,74 @@ describe("the backup job", () => {
     assert.deepEqual(claims, ["matomo-backup"]);
   });
 
+  it("holds the largest row that Matomo can write, within its memory", async () => {
+    // An archive's value is a MEDIUMBLOB.
+    await site.query("CREATE TABLE matomo_archive_large (id INT PRIMARY KEY, value MEDIUMBLOB)");
+    const value = "LEFT(REPEAT(RANDOM_BYTES(1024), 16384), 16777215)";
+    await site.query(`INSERT INTO matomo_archive_large SELECT seq, ${value} FROM seq_1_to_3`);
+    try {
+      const { succeeded, log } = await site.runJob("matomo-backup", "backup-large", once);
+      assert.ok(succeeded, log);
+    } finally {
+      await site.query("DROP TABLE matomo_archive_large");
+    }
+  });
+
+  it("holds two gigabytes of rows within its memory", async () => {
+    await site.query("CREATE TABLE matomo_log_large (id INT PRIMARY KEY, value TEXT)");
+    const rows = 1024 * 1024;
+    try {
+      // 64 times 32 bytes a row, no two alike.
+      const value = "REPEAT(MD5(seq), 64)";
+      await site.query(`INSERT INTO matomo_log_large SELECT seq, ${value} FROM seq_1_to_${rows}`);
+      await site.makeJob("matomo-backup", "backup-two-gigabytes", (job) => {
+        once(job);
+        // With its fifth of a processor it would take a quarter of an hour; its memory is the matter.
+        job.spec.template.spec.containers[0].resources.limits.cpu = "2";
+      });
+      const { succeeded, log } = await site.jobResult("backup-two-gigabytes", 1_500);
+      assert.ok(succeeded, log);
+      const newest = (await published()).at(-1)!;
+      const manifest = JSON.parse(await look(`cat /backup/${newest}/manifest.json`));
+      const large = manifest.tables.find(({ name }: Live) => name === "matomo_log_large");
+      assert.equal(large.rows, rows);
+      // The database's own limit: its buffer pool is full by now, and every connection but a few for
+      // others holds the largest temporary table, one of them the largest packet.
+      const busy = await site.runJob("matomo-backup", "database-busy", (job) => {
+        once(job);
+        const { spec } = job.spec.template;
+        spec.initContainers = [];
+        spec.containers[0].command = ["bash", "-c", BUSY];
+      });
+      assert.ok(busy.succeeded, busy.log);
+      await site.assertNoneKilled("mariadb");
+      const { peak, limit } = await site.memory("mariadb");
+      assert.ok(peak > limit * 0.6 && peak < limit);
+    } finally {
+      await site.query("DROP TABLE matomo_log_large");
+    }
+  });
+
   it("leaves nothing and tries again when its pod is killed", async () => {
     const before = await published();
     await site.makeJob("matomo-backup", "backup-killed", (job) => {
       job.spec.backoffLimit = 1;
+      // The first dump does not end by itself.
+      job.spec.template.spec.containers[0].command = [
+        ...["bash", "-c"],
+        "[ -e /backup/.held ] && rm /backup/.held && exec bash /opt/matomo/scripts/backup.sh; " +
+          "touch /backup/.held; mkdir /tmp/bin; " +
+          "printf '#!/bin/bash\\nexec sleep infinity\\n' >/tmp/bin/zstd; chmod +x /tmp/bin/zstd; " +
+          "PATH=/tmp/bin:$PATH exec bash /opt/matomo/scripts/backup.sh",
+      ];
     });
-    const pod = await until("the dump began", 60, async () => {
-      const pods = (await site.list("pods")).filter(
+    const pod = await until("the dump began", 180, async () => {
+      const [found] = (await site.list("pods")).filter(
         ({ metadata }) => metadata!.labels?.["job-name"] === "backup-killed",
       );
-      const [status] = pods[0]?.status.containerStatuses ?? [];
-      return status?.state.running && pods[0].metadata!.name!;
+      const name = found?.metadata!.name;
+      const log = name && (await site.kubectl("logs", "-n", "matomo", name).catch(() => ""));
+      return log?.includes("dumping") && name;
     });
     await site.kubectl("delete", "pod", "-n", "matomo", pod, "--grace-period=0", "--force");
     const { succeeded, log } = await site.jobResult("backup-killed");
@@ -105,46 +161,38 @@ describe("the backup job", () => {
 
   it("never says a password", async () => {
     const passwords = Object.values(await site.passwords());
-    const logs = await site.kubectl(
-      ...["logs", "-n", "matomo", "-l", "app.kubernetes.io/component=backup"],
-      ...["--all-containers", "--tail=-1"],
-    );
-    assert.ok(logs.length > 0);
+    const logs = site.said.join("\n");
+    assert.match(logs, /backup: restoring into a throw-away server/);
     assert.deepEqual(
       passwords.filter((password) => logs.includes(password)),
       [],
     );
   });
 
-  it("brings a lost site back: visits, users, tokens that still work", async () => {
-    const before = await site.query("CHECKSUM TABLE matomo_log_visit, matomo_user, matomo_site");
-    await site.track("after the backup");
-    await site.kubectl("scale", "-n", "matomo", "deployment/matomo", "--replicas=0");
-    await until("the web pod is gone", 60, async () =>
-      (await site.list("pods")).every(
-        ({ metadata }) => metadata!.labels?.["app.kubernetes.io/component"] !== "web",
-      ),
-    );
-    await site.query("DROP DATABASE matomo; CREATE DATABASE matomo");
-    const restore = async (name: string, options: Partial<RestoreOptions> = {}) => {
+  describe("restore", () => {
+    const restore = async (name: string) => {
       const cronJob = (await site.get("cronjob", "matomo-backup")) as V1CronJob;
-      const job = restoreJob(cronJob, name, { backup: "newest", ...options });
+      const job = restoreJob(cronJob, name, { backup: "newest" });
       await site.cluster.kubectl(["create", "-f", "-"], JSON.stringify(job));
       return site.jobResult(name);
     };
-    const refused = await restore("restore-refused");
-    // The volume still holds the old site's state.
-    assert.ok(!refused.succeeded, refused.log);
-    assert.match(refused.log, /RESTORE_OVERWRITE/);
-    const { succeeded, log } = await restore("restore-good", { replace: HOST });
-    assert.ok(succeeded, log);
-    assert.equal(
-      await site.query("CHECKSUM TABLE matomo_log_visit, matomo_user, matomo_site"),
-      before,
-    );
-    await site.kubectl("scale", "-n", "matomo", "deployment/matomo", "--replicas=1");
-    await site.webReady();
-    assert.deepEqual(await site.api("SitesManager.getAllSitesId"), [1]);
-    assert.equal(await site.track("back again"), 200);
+    it("leaves a site alone that is there, unless it is told twice", async () => {
+      const { succeeded, log } = await restore("restore-refused");
+      assert.ok(!succeeded, log);
+      assert.match(log, /RESTORE_OVERWRITE/);
+      assert.equal(await site.track("after a refusal"), 200);
+    });
   });
 });
+
+const BUSY = `
+  set -euo pipefail
+  . /opt/matomo/scripts/backup-lib.sh
+  write_client_options "$DATABASE_HOST" "$DATABASE_PORT"
+  table="SELECT LEFT(value, 255) AS v FROM matomo_log_large WHERE id <= 40000 GROUP BY v"
+  pids=()
+  live "SELECT LENGTH(REPEAT('x', 127 * 1048576)), SLEEP(10)" & pids+=($!)
+  for _ in $(seq $(($(live "SELECT @@max_connections") - 6))); do
+    live "SELECT COUNT(*), SLEEP(10) FROM ($table) AS held" & pids+=($!)
+  done
+  for pid in "\${pids[@]}"; do wait "$pid"; done`;

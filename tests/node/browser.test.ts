@@ -6,7 +6,7 @@ import * as assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { openBrowser, type Visitor } from "./browser";
-import { HOST, needsNode, type NodeSite, sharedSite } from "./harness";
+import { HOST, type NodeSite, sharedSite } from "./harness";
 
 const reports = "index.php?module=CoreHome&action=index";
 const screenshot = path.resolve(__dirname, "../../docs/screenshot.png");
@@ -15,7 +15,6 @@ describe("the page itself", () => {
   let site: NodeSite;
   let visitor: Visitor;
 
-  before(needsNode);
   before(async () => {
     site = await sharedSite();
     visitor = await openBrowser(HOST, site.url);
@@ -61,7 +60,9 @@ describe("the page itself", () => {
     await page.goto(`https://${HOST}/matomo.php`);
     await page.evaluate(() => console.error("seen"));
     await page.evaluate(() => fetch("https://outside.example.com/").catch(() => undefined));
+    const missing = page.waitForResponse(`https://${HOST}/missing`);
     await page.evaluate(() => fetch("/missing"));
+    await missing;
     assert.deepEqual(visitor.outside, ["https://outside.example.com/"]);
     assert.ok(visitor.faults.includes("console: seen"));
     assert.ok(visitor.faults.includes(`404: https://${HOST}/missing`));

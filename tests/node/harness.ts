@@ -1,6 +1,6 @@
 /**
  * Bench of the node tier: one site whose pods really run, shared by the files of this folder, and
- * what the tests ask of it. Runs as root on Linux; elsewhere the files say that they were left out.
+ * what the tests ask of it.
  *
  * With MATOMO_DIST the Matomo inside is the real one that it names, else the look-alike.
  */
@@ -14,11 +14,16 @@ import { type Cluster, startCluster } from "../../local/cluster";
 import { type Engine, openEngine } from "../../local/engine";
 import { inNode } from "../../local/node/node";
 import { openSite, query } from "../../local/node/site";
-import { nodeRefusal } from "../../local/node/tier";
 import { type Live, Site } from "../api/harness";
 
 export type { Live };
 export const HOST = "matomo.local.example.com";
+
+/** Makes the plugin Kept in the current folder, as the Marketplace would unpack it. */
+export const KEPT_PLUGIN = [
+  `echo '{"name": "Kept", "version": "1.0.0", "require": {"matomo": ">=5.0.0-b1"}}' >plugin.json`,
+  `printf '<?php\\nnamespace Piwik\\\\Plugins\\\\Kept;\\nclass Kept extends \\\\Piwik\\\\Plugin {}\\n' >Kept.php`,
+].join(" && ");
 
 /** How a Job ended, and what its pods said. */
 export interface JobResult {
@@ -27,6 +32,9 @@ export interface JobResult {
 }
 
 export class NodeSite extends Site {
+  /** What the pods of all Jobs said whose end was awaited. */
+  readonly said: string[] = [];
+
   constructor(
     folder: string,
     cluster: Cluster,
@@ -53,13 +61,28 @@ export class NodeSite extends Site {
   }
 
   /** One page view of a visitor; each name is another page, and for the look-alike another visitor. */
-  async track(visitor: string, headers: Record<string, string> = {}): Promise<number> {
+  visit(visitor: string, headers: Record<string, string> = {}): Promise<Response> {
     const id = Buffer.from(visitor).toString("hex").padEnd(16, "0").slice(0, 16);
     const page = encodeURIComponent(`https://${HOST}/${visitor}`);
     const query = `idsite=1&rec=1&_id=${id}&url=${page}`;
     // A request in flight when its pod was killed is never answered.
     const signal = AbortSignal.timeout(20_000);
-    return (await fetch(`${this.url}matomo.php?${query}`, { headers, signal })).status;
+    return fetch(`${this.url}matomo.php?${query}`, { headers, signal });
+  }
+
+  /** Of these visitors, the ones whose page view is not in the database. */
+  async lost(visitors: string[]): Promise<string[]> {
+    const [table, column] = process.env.MATOMO_DIST
+      ? ["log_action", "name"]
+      : ["log_link_visit_action", "url"];
+    const pages = `SELECT SUBSTRING_INDEX(${column}, '/', -1) FROM matomo_${table}`;
+    const kept = new Set((await this.query(pages)).split("\n"));
+    return visitors.filter((visitor) => !kept.has(visitor));
+  }
+
+  /** The status with which a page view was answered. */
+  async track(visitor: string, headers: Record<string, string> = {}): Promise<number> {
+    return (await this.visit(visitor, headers)).status;
   }
 
   /** Asks Matomo's API with the archive token, as JSON. */
@@ -99,10 +122,15 @@ export class NodeSite extends Site {
     return this.exec(component, "bash", "-c", script);
   }
 
-  /** Waits until the web pod is Ready, and the one before it gone. */
+  /** Waits until the web pod is Ready, the one before it gone, and the way from outside leads to it. */
   async webReady(): Promise<void> {
     const rollout = ["rollout", "status", "-n", "matomo", "deployment/matomo", "--timeout=180s"];
     await this.kubectl(...rollout);
+    await until("the ingress has the new pod", 120, async () => {
+      const signal = AbortSignal.timeout(5_000);
+      const answer = await fetch(`${this.url}matomo.php`, { signal }).catch(() => undefined);
+      return answer?.status === 200;
+    });
   }
 
   /** Ends the web pod as a node would, and waits for the next one. */
@@ -111,19 +139,8 @@ export class NodeSite extends Site {
     await this.webReady();
   }
 
-  /** The Job that a CronJob would make now; `change` may alter it. */
-  async makeJob(cronJob: string, name: string, change?: (job: Live) => void): Promise<void> {
-    const from = `--from=cronjob/${cronJob}`;
-    const made = await this.kubectl(
-      ...["create", "job", "-n", "matomo", from, name, "--dry-run=client", "-o", "json"],
-    );
-    const job: Live = JSON.parse(made);
-    change?.(job);
-    await this.cluster.kubectl(["create", "-f", "-"], JSON.stringify(job));
-  }
-
-  /** Waits for a Job's end. */
-  async jobResult(name: string, seconds = 180): Promise<JobResult> {
+  /** Waits for a Job's end; its pods may have a fifth of a processor. */
+  async jobResult(name: string, seconds = 600): Promise<JobResult> {
     const conditions = await until(`job ${name} ended`, seconds, async () => {
       const { status } = await this.get("job", name);
       return (status.conditions as Live[] | undefined)?.find(
@@ -133,6 +150,7 @@ export class NodeSite extends Site {
     const selector = `job-name=${name}`;
     const all = ["--all-containers", "--tail=-1", "--prefix"];
     const log = await this.kubectl("logs", "-n", "matomo", "-l", selector, ...all);
+    this.said.push(log);
     return { succeeded: conditions.type === "Complete", log };
   }
 
@@ -141,9 +159,91 @@ export class NodeSite extends Site {
     return this.jobResult(name);
   }
 
+  /** Takes the web pod away until somebody scales it up again, and waits until it is gone. */
+  async stopWeb(): Promise<void> {
+    await this.kubectl("scale", "-n", "matomo", "deployment/matomo", "--replicas=0");
+    await until("the web pod is gone", 180, async () =>
+      (await this.list("pods")).every(
+        ({ metadata }) => metadata!.labels?.["app.kubernetes.io/component"] !== "web",
+      ),
+    );
+  }
+
+  /** Most memory that a component's container had, and its limit, in bytes. */
+  async memory(component: string): Promise<{ peak: number; limit: number }> {
+    const files =
+      "cat /sys/fs/cgroup/memory/memory.max_usage_in_bytes /sys/fs/cgroup/memory.peak " +
+      "2>/dev/null; cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null || true";
+    const [peak, limit] = (await this.shell(component, files)).split("\n").map(Number);
+    const used = `${Math.round(peak / 2 ** 20)} of ${limit / 2 ** 20} MiB`;
+    console.log(`      ${component}: ${used}`);
+    return { peak, limit };
+  }
+
+  /** Fails when the kernel ended a process of the container for its memory, be it one of many. */
+  async assertNoneKilled(component: string): Promise<void> {
+    const files = "cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events";
+    const events = await this.shell(component, `${files} 2>/dev/null || true`);
+    assert.match(events, /^oom_kill 0$/m, component);
+    const [status] = (await this.pod(component)).status.containerStatuses as Live[];
+    assert.equal(status.restartCount, 0, component);
+  }
+
   /** Runs a command on the node itself, beside the pods. */
   onNode(...command: string[]): Promise<string> {
     return inNode(this.cluster.folder, command);
+  }
+}
+
+/** Visits at a steady rate, none of which waits for another. */
+export class Visitors {
+  /** Those whose visit was answered 200. */
+  readonly answered: string[] = [];
+  asked = 0;
+  private gap = 0;
+  private last = Date.now();
+  private isOver = false;
+  private readonly running: Promise<void>;
+
+  constructor(
+    private readonly site: NodeSite,
+    /** What their names begin with. */
+    private readonly prefix: string,
+  ) {
+    this.running = this.run();
+  }
+
+  /** The longest time without an answer while something happens and until they come again, in seconds. */
+  async during(title: string, happens: () => Promise<unknown>): Promise<number> {
+    [this.gap, this.last] = [0, Date.now()];
+    await happens();
+    const since = this.answered.length;
+    await until(`answers after: ${title}`, 120, async () => this.answered.length > since + 5);
+    return this.gap / 1000;
+  }
+
+  /** No more visits; all are answered, or never will be. */
+  async end(): Promise<void> {
+    this.isOver = true;
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const visits: Promise<void>[] = [];
+    while (!this.isOver) {
+      visits.push(this.visit(`${this.prefix}${(this.asked++).toString(36)}`));
+      await delay(50);
+    }
+    await Promise.all(visits);
+  }
+
+  private async visit(visitor: string): Promise<void> {
+    // Refused: no visit was promised.
+    const status = await this.site.track(visitor).catch(() => 0);
+    if (status !== 200) return;
+    this.answered.push(visitor);
+    this.gap = Math.max(this.gap, Date.now() - this.last);
+    this.last = Date.now();
   }
 }
 
@@ -168,7 +268,12 @@ export async function emptyNode(): Promise<NodeSite> {
   const cluster = await startCluster(folder, { node: true });
   const engine = await openEngine(folder, { standIns: "always" });
   const own = { context: "matomo-local", kubeconfig: cluster.kubeconfig };
-  return new NodeSite(folder, cluster, engine, { "matomo:cluster": own });
+  return new NodeSite(folder, cluster, engine, {
+    "matomo:cluster": own,
+    // The clock makes no Jobs between those of the tests, whose history it would end.
+    "matomo:archive": { schedule: "5 0 1 1 *" },
+    "matomo:backup": { schedule: "0 0 1 1 *" },
+  });
 }
 
 let shared: Promise<NodeSite> | undefined;
@@ -188,15 +293,6 @@ export function sharedSite(): Promise<NodeSite> {
     return site;
   })();
   return shared;
-}
-
-/** Leaves a file's tests out where no node can run, and says why. */
-export function needsNode(this: Mocha.Context): void {
-  const refusal = nodeRefusal();
-  if (refusal !== undefined) {
-    console.log(`      left out: ${refusal}`);
-    this.skip();
-  }
 }
 
 after(async function () {

@@ -4,37 +4,78 @@
  * (decision 6, incidents 1 and 18).
  */
 import * as assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
+import { dnsAddress, node } from "../../local/node/config";
 import { inNodeNetwork } from "../../local/node/node";
 import { matomoImage } from "../../local/node/images";
-import { type Live, needsNode, type NodeSite, sharedSite } from "./harness";
+import { type Live, type NodeSite, sharedSite, until } from "./harness";
 
 const PORTS = { site: 8080, state: 8081, internal: 8082, database: 3306 };
-/** Addresses of nobody (RFC 5737), which visitors and a proxy in front have here. */
+/** Addresses of nobody (RFC 5737), which visitors, a proxy in front and the internet have here. */
 const VISITOR = "198.51.100.7";
 const FRONT_PROXY = "192.0.2.1";
+const INTERNET = "203.0.113.10";
+/** Where a cloud tells a machine's secrets. */
+const METADATA = "169.254.169.254";
+/** What it is, its address and port; without an address a name is asked for, which goes over UDP. */
+type Target = [string, string | undefined, number];
+/** Where a probe listens that is a target itself. */
+const SOLVER = 8089;
+const UNUSED = 8080;
+const INGRESS_ARGS = "/spec/template/spec/containers/0/args";
 
 describe("the network of a site", () => {
   let site: NodeSite;
   let addresses: Record<string, string>;
+  /** Of the site, and what is anywhere else. */
+  let inside: Target[];
+  let outside: Target[];
 
-  before(needsNode);
   before(async () => {
     site = await sharedSite();
-    const components = ["archive", "backup", "intruder"];
+    for (const address of [INTERNET, METADATA]) await ownAddress(address);
+    const components = ["archive", "backup", "acme-solver", "intruder"];
     await Promise.all([
-      ...components.map((component) => pod("matomo", component)),
+      pod("matomo", "archive", listener(UNUSED)),
+      pod("matomo", "backup", listener(UNUSED)),
+      pod("matomo", "acme-solver", listener(SOLVER)),
+      pod("matomo", "intruder"),
       pod("default", "stranger"),
+      pod("default", "internet", publicListener),
       pod("ingress-nginx", "controller"),
     ]);
-    const wait = ["--for=condition=Ready", "--all", "--timeout=60s"];
+    const wait = ["--for=condition=Ready", "--timeout=180s"];
     for (const namespace of ["default", "ingress-nginx"]) {
-      await site.kubectl("wait", "pod", "-n", namespace, ...wait);
+      await site.kubectl("wait", "pod", "-n", namespace, "--all", ...wait);
     }
     for (const component of components) {
-      await site.kubectl("wait", "pod", "-n", "matomo", `probe-${component}`, ...wait.slice(0, 1));
+      await site.kubectl("wait", "pod", "-n", "matomo", `probe-${component}`, ...wait);
     }
     const ip = async (component: string) => (await site.pod(component)).status.podIP as string;
-    addresses = { web: await ip("web"), mariadb: await ip("mariadb") };
+    const of: Record<string, string> = {};
+    for (const component of ["web", "mariadb", ...components]) of[component] = await ip(component);
+    addresses = { ...of, ingress: await ingressPod() };
+    await enforced(Object.values(of));
+    const server = JSON.parse(await site.kubectl("config", "view", "-o", "json")).clusters[0]
+      .cluster.server;
+    inside = [
+      ["site", addresses.web, PORTS.site],
+      ["internal", addresses.web, PORTS.internal],
+      ["state", addresses.web, PORTS.state],
+      ["database", addresses.mariadb, PORTS.database],
+      ["solver", addresses["acme-solver"], SOLVER],
+      ["archive", addresses.archive, UNUSED],
+      ["backup", addresses.backup, UNUSED],
+    ];
+    outside = [
+      ["DNS", dnsAddress, 53],
+      ["DNS over UDP", undefined, 53],
+      ["another namespace", addresses.ingress, 8080],
+      ["API server", node.ip, Number(new URL(server).port)],
+      ["private 443", node.ip, 443],
+      ["metadata", METADATA, 80],
+      ...[80, 443, 465, 587].map((port): Target => [`public ${port}`, INTERNET, port]),
+    ];
   });
   after(async () => {
     for (const namespace of ["matomo", "default", "ingress-nginx"]) {
@@ -42,8 +83,31 @@ describe("the network of a site", () => {
     }
   });
 
+  /** The node has an address, and answers where something listens on it. */
+  const ownAddress = (address: string) =>
+    site.onNode("sh", "-c", `ip address replace ${address}/32 dev lo`);
+  async function ingressPod(): Promise<string> {
+    const label = "app.kubernetes.io/name=ingress-nginx";
+    const list = await site.kubectl(
+      "get",
+      "pods",
+      "-n",
+      "ingress-nginx",
+      "-l",
+      label,
+      "-o",
+      "json",
+    );
+    const items: Live[] = JSON.parse(list).items;
+    return items.find(({ metadata }) => !metadata!.deletionTimestamp)!.status.podIP;
+  }
+
   /** A pod with a component's labels that does nothing but look around. */
-  async function pod(namespace: string, component: string): Promise<void> {
+  async function pod(
+    namespace: string,
+    component: string,
+    change?: (spec: Live) => void,
+  ): Promise<void> {
     const labels = {
       "app.kubernetes.io/name": "matomo",
       "app.kubernetes.io/instance": "matomo",
@@ -62,22 +126,63 @@ describe("the network of a site", () => {
         seccompProfile: { type: "RuntimeDefault" },
       },
     };
+    const spec = { containers: [container], automountServiceAccountToken: false };
+    change?.(spec as unknown as Live);
     await site.cluster.kubectl(
       ["create", "-f", "-"],
       JSON.stringify({
         apiVersion: "v1",
         kind: "Pod",
         metadata: { name: `probe-${component}`, namespace, labels },
-        spec: { containers: [container], automountServiceAccountToken: false },
+        spec,
       }),
     );
   }
 
-  /** Whether a TCP connection is made, from a probe or from a pod of the site. */
-  async function reaches(namespace: string, name: string, address: string, port: number) {
-    const connect = `timeout 2 bash -c '</dev/tcp/${address}/${port}' 2>/dev/null && echo yes || echo no`;
-    const exec = ["exec", "-n", namespace, name, "--", "bash", "-c", connect];
-    return (await site.kubectl(...exec)).trim() === "yes";
+  /** Listens: what a pod may not reach answers, for those who may. */
+  function listener(...ports: number[]) {
+    const open = '$all[] = stream_socket_server("tcp://0.0.0.0:$port");';
+    const each = `foreach ([${ports.join()}] as $port) { ${open} }`;
+    // What nobody takes fills the queue, and then there is no connection any more.
+    const take = "$ready = $all; $none = null; stream_select($ready, $none, $none, null); ";
+    const accept = "foreach ($ready as $one) { fclose(stream_socket_accept($one)); }";
+    const program = `${each} while (true) { ${take}${accept} }`;
+    const container = {
+      command: ["php", "-r", program],
+      readinessProbe: { tcpSocket: { port: ports.at(-1) }, periodSeconds: 1 },
+    };
+    return (spec: Live) => Object.assign(spec.containers[0] as object, container);
+  }
+  /** In the node's own network. */
+  function publicListener(spec: Live): void {
+    listener(80, 443, 465, 587)(spec);
+    Object.assign(spec, { hostNetwork: true });
+    Object.assign(spec.containers[0], { securityContext: {} });
+  }
+
+  /** Waits until the node holds the pods of these addresses to their policies. */
+  const enforced = (ips: string[]) =>
+    site.onNode(
+      ...["sh", "-c"],
+      ips
+        .map((ip) => `until iptables -t mangle -S POLICIES | grep -q -- '-j IN-${ip}$'`)
+        .map((condition) => `${condition}; do sleep 0.1; done`)
+        .join("\n"),
+    );
+
+  /** Which of the targets a pod reaches; all are tried at once. */
+  async function reached(namespace: string, name: string, of: Target[]): Promise<string[]> {
+    const tries = of.map(([, address, port], i) => {
+      const ask =
+        address === undefined
+          ? "getent hosts matomo.matomo.svc.cluster.local. >/dev/null"
+          : `bash -c '</dev/tcp/${address}/${port}'`;
+      return `(timeout 10 ${ask} && echo ${i}) &`;
+    });
+    const script = ["exec 2>/dev/null", ...tries, "wait"].join("\n");
+    const said = await site.kubectl("exec", "-n", namespace, name, "--", "bash", "-c", script);
+    const found = said.split("\n");
+    return of.filter((_, i) => found.includes(String(i))).map(([title]) => title);
   }
 
   it("carries every flow of the site and no other", async () => {
@@ -87,82 +192,112 @@ describe("the network of a site", () => {
       ["mariadb", "matomo", "matomo-mariadb-0"],
       ["archive", "matomo", "probe-archive"],
       ["backup", "matomo", "probe-backup"],
+      ["acme-solver", "matomo", "probe-acme-solver"],
       ["no component", "matomo", "probe-intruder"],
       ["another namespace", "default", "probe-stranger"],
       ["ingress controller", "ingress-nginx", "probe-controller"],
     ];
-    const targets: [string, string, number][] = [
-      ["site", addresses.web, PORTS.site],
-      ["internal", addresses.web, PORTS.internal],
-      ["state", addresses.web, PORTS.state],
-      ["database", addresses.mariadb, PORTS.database],
-    ];
     const found: Record<string, string[]> = {};
     await Promise.all(
       sources.map(async ([title, namespace, name]) => {
-        found[title] = [];
-        for (const [target, address, port] of targets) {
-          const itself =
-            title === "web" ? addresses.web : title === "mariadb" ? addresses.mariadb : "";
-          // A pod reaches itself without any network.
-          if (address !== itself && (await reaches(namespace, name, address, port))) {
-            found[title].push(target);
-          }
-        }
+        // A pod reaches itself without any network.
+        const others = [...inside, ...outside].filter(
+          ([, address]) => address === undefined || address !== addresses[title],
+        );
+        found[title] = await reached(namespace, name, others);
       }),
     );
+    const anywhere = outside.map(([title]) => title);
+    const dns = ["DNS", "DNS over UDP"];
     assert.deepEqual(found, {
-      web: ["database"],
+      web: ["database", ...dns, "public 443"],
       mariadb: [],
-      archive: ["internal"],
-      backup: ["state", "database"],
+      archive: ["internal", ...dns],
+      backup: ["state", "database", ...dns],
+      "acme-solver": [],
       "no component": [],
-      "another namespace": [],
-      "ingress controller": ["site"],
+      "another namespace": anywhere,
+      "ingress controller": ["site", "solver", ...anywhere],
     });
   });
 
-  it("would not without its policies: the check itself works", async () => {
-    const policies = await site.kubectl("get", "networkpolicy", "-n", "matomo", "-o", "json");
-    await site.kubectl("delete", "networkpolicy", "-n", "matomo", "--all");
-    try {
-      await site.onNode(
-        "sh",
-        "-c",
-        "until ! iptables -t mangle -S POLICIES | grep -q IN-; do sleep 0.1; done",
-      );
-      assert.ok(await reaches("default", "probe-stranger", addresses.mariadb, PORTS.database));
-    } finally {
-      const { items } = JSON.parse(policies);
-      for (const { metadata } of items as Live[]) delete metadata!.resourceVersion;
-      await site.cluster.kubectl(["create", "-f", "-"], policies);
-      await site.onNode(
-        "sh",
-        "-c",
-        "until iptables -t mangle -S POLICIES | grep -q IN-; do sleep 0.1; done",
-      );
-    }
+  it("lets Matomo send mail when the settings say so", async () => {
+    const mail = ["public 465", "public 587"];
+    const { metadata } = await site.pod("web");
+    await site.up({ "matomo:egress": { smtp: true } });
+    await until("the web pod reaches the mail ports alone", 60, async () =>
+      isDeepStrictEqual(await reached("matomo", metadata!.name!, outside), [
+        ...["DNS", "DNS over UDP", "public 443"],
+        ...mail,
+      ]),
+    );
+    await site.up();
   });
 
-  it("keeps the node's API server from the site's pods", async () => {
-    const port = new URL(
-      JSON.parse(await site.kubectl("config", "view", "-o", "json")).clusters[0].cluster.server,
-    ).port;
-    assert.equal(await reaches("matomo", "probe-backup", "10.240.0.1", Number(port)), false);
-    assert.equal(await reaches("default", "probe-stranger", "10.240.0.1", Number(port)), true);
+  /** Puts these in the place of the site's policies while something is tried. */
+  async function insteadOfPolicies(others: object[], tries: () => Promise<void>): Promise<void> {
+    const text = await site.kubectl("get", "networkpolicy", "-n", "matomo", "-o", "json");
+    const policies = JSON.parse(text);
+    for (const { metadata } of policies.items as Live[]) delete metadata!.resourceVersion;
+    const remove = () => site.kubectl("delete", "networkpolicy", "-n", "matomo", "--all");
+    const create = (items: object[]) =>
+      site.cluster.kubectl(["create", "-f", "-"], JSON.stringify({ ...policies, items }));
+    await remove();
+    try {
+      const ours = ["web", "mariadb"].map((component) => `-e '-j IN-${addresses[component]}$'`);
+      const condition = `iptables -t mangle -S POLICIES | grep -q ${ours.join(" ")}`;
+      await site.onNode("sh", "-c", `while ${condition}; do sleep 0.1; done`);
+      if (others.length) await create(others);
+      await tries();
+    } finally {
+      await remove();
+      await create(policies.items);
+      const web = (await site.pod("web")).metadata!.name!;
+      await until("the site's own flows are back", 60, async () =>
+        (await reached("matomo", web, inside)).includes("database"),
+      );
+    }
+  }
+
+  it("would not without its policies: the check itself works", () =>
+    insteadOfPolicies([], async () => {
+      const all = [...inside, ...outside];
+      const sources = [
+        ["default", "probe-stranger"],
+        ["matomo", "probe-intruder"],
+        ["matomo", "probe-acme-solver"],
+        ["matomo", "matomo-mariadb-0"],
+      ];
+      for (const [namespace, name] of sources) {
+        const titles = all.map(([title]) => title);
+        assert.deepEqual(await reached(namespace, name, all), titles, name);
+      }
+    }));
+
+  it("would not with policies whose labels no pod has", () => {
+    const deny = (name: string, matchLabels: Record<string, string>) => ({
+      ...{ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy" },
+      metadata: { name, namespace: "matomo" },
+      spec: { podSelector: { matchLabels }, policyTypes: ["Ingress", "Egress"] },
+    });
+    const component = { "app.kubernetes.io/component": "intruder" };
+    // The first as in incident 18; the second shows that the node has read both.
+    const policies = [deny("old", { app: "matomo" }), deny("read", component)];
+    return insteadOfPolicies(policies, async () => {
+      await enforced([addresses.intruder]);
+      assert.deepEqual(await reached("matomo", "probe-intruder", inside), []);
+      const titles = inside.map(([title]) => title);
+      assert.deepEqual(await reached("default", "probe-stranger", inside), titles);
+    });
   });
 
   /** A request from an address of the test's own, straight to the ingress, as from outside. */
   async function visit(from: string, visitor: string, forwarded?: string): Promise<void> {
-    const list = await site.kubectl(
-      ...["get", "pods", "-n", "ingress-nginx", "-l", "app.kubernetes.io/name=ingress-nginx"],
-      ...["-o", "jsonpath={.items[0].status.podIP}"],
-    );
-    await site.onNode("sh", "-c", `ip address replace ${from}/32 dev lo`);
+    await ownAddress(from);
     const id = Buffer.from(visitor).toString("hex").padEnd(16, "0").slice(0, 16);
     const path = `/matomo.php?idsite=1&rec=1&_id=${id}&url=https%3A%2F%2Fexample.com%2F${visitor}`;
     const options = {
-      ...{ host: list, port: 8080, path, localAddress: from },
+      ...{ host: await ingressPod(), port: 8080, path, localAddress: from },
       headers: {
         Host: "matomo.local.example.com",
         ...(forwarded && { "X-Forwarded-For": forwarded }),
@@ -185,29 +320,51 @@ describe("the network of a site", () => {
     assert.match(await recorded(), /^198\.51\./);
   });
 
-  it("records it behind a proxy in front of the ingress as well", async () => {
-    const edge = { "matomo:edge": { proxies: ["192.0.2.0/24"] } };
-    await site.up(edge);
+  it("records it behind two proxies that append, and no pod's claim", async () => {
+    await site.up({ "matomo:edge": { proxies: ["192.0.2.0/24"] } });
     await site.webReady();
-    await site.kubectl(
-      "patch",
-      "deployment",
-      "ingress",
-      "-n",
-      "ingress-nginx",
-      "--type=json",
-      "-p",
-      JSON.stringify([
-        {
-          op: "add",
-          path: "/spec/template/spec/containers/0/args/-",
-          value: "-trust=192.0.2.0/24",
-        },
-      ]),
-    );
-    await site.kubectl("rollout", "status", "-n", "ingress-nginx", "deployment/ingress");
+    // As Envoy does, and ingress-nginx with compute-full-forwarded-for.
+    const appends = { op: "add", path: `${INGRESS_ARGS}/-`, value: "-trust=0.0.0.0/0" };
+    const deployment = ["deployment/ingress", "-n", "ingress-nginx"];
+    /** Changes the ingress and waits until its Service leads to the new pod alone. */
+    const rolled = async (change: () => Promise<unknown>) => {
+      const before = await ingressPod();
+      await change();
+      await site.kubectl("rollout", "status", ...deployment, "--timeout=180s");
+      const after = await ingressPod();
+      await site.onNode(
+        ...["sh", "-c"],
+        `until rules=$(iptables -t nat -S) && echo "$rules" | grep -q 'to-destination ${after}:' ` +
+          `&& ! echo "$rules" | grep -q 'to-destination ${before}:'; do sleep 0.1; done`,
+      );
+    };
+    await rolled(async () => {
+      await site.kubectl("patch", ...deployment, "--type=json", "-p", JSON.stringify([appends]));
+    });
     await visit(FRONT_PROXY, "through-two", VISITOR);
     assert.match(await recorded(), /^198\.51\./);
+    await visit(VISITOR, "lies-to-two", "203.0.113.99");
+    assert.match(await recorded(), /^198\.51\./);
+    for (const claimed of ["203.0.113.66", `203.0.113.66, ${FRONT_PROXY}`]) {
+      const before = await site.pageViews();
+      const url = "http://ingress.ingress-nginx.svc.cluster.local/matomo.php?idsite=1&rec=1&url=x";
+      const headers = ["-H", "Host: matomo.local.example.com", "-H", `X-Forwarded-For: ${claimed}`];
+      const curl = [
+        "curl",
+        "-sS",
+        "--fail",
+        "--max-time",
+        "20",
+        "-o",
+        "/dev/null",
+        ...headers,
+        url,
+      ];
+      await site.kubectl("exec", "-n", "default", "probe-stranger", "--", ...curl);
+      assert.equal(await site.pageViews(), before + 1);
+      assert.match(await recorded(), /^10\.244\./, claimed);
+    }
+    await rolled(() => site.kubectl("rollout", "undo", ...deployment));
     await site.up();
     await site.webReady();
   });
@@ -217,7 +374,7 @@ describe("the network of a site", () => {
       site
         .kubectl(
           ...["exec", "-n", "matomo", "probe-archive", "--", "curl", "-s", "-o", "/dev/null", "-w"],
-          ...["%{http_code}", "--max-time", "3", "-H", "X-Forwarded-For: 203.0.113.66", "-H"],
+          ...["%{http_code}", "--max-time", "10", "-H", "X-Forwarded-For: 203.0.113.66", "-H"],
           ...[
             "X-Forwarded-Proto: https",
             `http://${addresses.web}:${port}/matomo.php?idsite=1&rec=1&_id=00000000f0f0f0f0&url=x`,

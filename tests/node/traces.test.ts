@@ -1,15 +1,18 @@
 /**
- * A node leaves the machine as it found it: no process, mount, link, route, filter, control group,
- * loop device, kernel value or package of its own, not while it runs where others would see it, and
- * not after its end; not even when it is killed.
+ * `npm start` with a real node opens a site that has recorded a visit, on the loopback alone. The
+ * node leaves the machine as it found it: no process, mount, link, route, filter, control group, loop
+ * device, kernel value or package of its own, not while it runs where others would see it, and not
+ * after its end; not even when it is killed.
  */
 import * as assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
 import * as os from "node:os";
 import * as path from "node:path";
 import { execa } from "execa";
-import { clusterStatus, startCluster, stopCluster } from "../../local/cluster";
-import { needsNode, until } from "./harness";
+import { clusterFolder, clusterStatus, startCluster, stopCluster } from "../../local/cluster";
+import { cgroup } from "../../local/node/node";
+import { copyCheckout, linkLibraries } from "../checkout-copy";
+import { until } from "./harness";
 
 const VALUES = [
   "vm/overcommit_memory",
@@ -31,18 +34,32 @@ async function machine() {
     links: (await fs.readdir("/sys/class/net")).sort(),
     addresses: await run("ip", "-brief", "address"),
     routes: await run("ip", "route", "show", "table", "all"),
+    filters: await Promise.all(
+      ["iptables-save", "ip6tables-save", "nft list ruleset"].map((command) =>
+        run("sh", "-c", `${command} 2>/dev/null | grep -v '^#'`),
+      ),
+    ),
     tables: await read("/proc/net/ip_tables_names"),
     packages: (await fs.stat("/var/lib/dpkg/status")).mtimeMs,
     values: await Promise.all(VALUES.map((name) => read(`/proc/sys/${name}`))),
   };
 }
 
-/** What belongs to one cluster's node. */
-async function own(folder: string) {
+/** Addresses of the machine where somebody listens. */
+async function openPorts(): Promise<string[]> {
+  const { stdout } = await execa("ss", ["--listening", "--tcp", "--numeric", "--no-header"]);
+  return stdout.split("\n").map((line) => line.split(/ +/)[3]);
+}
+
+/** What belongs to the node of a state folder's cluster, and to others of a folder around it. */
+async function own(folder: string, stateFolder = folder) {
   const mounts = (await fs.readFile("/proc/self/mounts", "utf8"))
     .split("\n")
     .filter((line) => line.includes(folder) || line.includes("kubelet"));
-  const groups = (await execa("find", ["/sys/fs/cgroup", "-name", "matomo-*"])).stdout;
+  // Others' groups may come and go while it looks.
+  const name = path.basename(cgroup(clusterFolder(stateFolder)));
+  const find = ["/sys/fs/cgroup", "-name", name];
+  const groups = (await execa("find", find, { reject: false })).stdout;
   const loops = (await execa("losetup", ["--list", "--noheadings", "--output", "BACK-FILE"]))
     .stdout;
   const processes: string[] = [];
@@ -61,10 +78,11 @@ async function own(folder: string) {
   };
 }
 
+const NOTHING = { mounts: [], groups: [], processes: [], loops: [] };
+
 describe("what a node leaves behind", () => {
   let folder: string;
 
-  before(needsNode);
   before(async () => {
     folder = await fs.mkdtemp(path.join(os.tmpdir(), "matomo-traces-"));
   });
@@ -75,26 +93,45 @@ describe("what a node leaves behind", () => {
     }
   });
 
-  it("is nothing after its end, and nothing in the machine's sight before it", async () => {
+  it("npm start opens a site that has recorded a visit, npm stop leaves nothing of it", async () => {
+    const copy = path.join(folder, "checkout");
+    await copyCheckout(copy);
+    await linkLibraries(copy);
+    const run = async (...command: string[]) =>
+      (await execa("node", command, { cwd: copy, all: true, env: { CI: "true" } })).all;
     const before = await machine();
-    const others = (await own(folder)).groups;
-    await startCluster(folder, { node: true });
-    const during = await own(folder);
-    assert.ok(during.groups.length > others.length, "the node has control groups while it runs");
-    assert.deepEqual(during.mounts, []);
-    assert.deepEqual(await machine(), before);
-    await stopCluster(folder);
-    assert.deepEqual(await own(folder), { mounts: [], groups: others, processes: [], loops: [] });
+    const state = path.join(copy, ".local");
+    const ports = await openPorts();
+    try {
+      const text = await run("local/start.mjs");
+      const [, url] = /The site: (\S+) \(1 recorded visit\)/.exec(text) ?? assert.fail(text);
+      assert.match(text, /log in as admin, with the password that this prints/);
+      assert.ok(text.includes(`var u = "${url}"`), text);
+      assert.equal((await fetch(`${url}matomo.php`)).status, 200);
+      const opened = (await openPorts()).filter((port) => !ports.includes(port));
+      assert.ok(opened.includes(new URL(url).host), opened.join());
+      const toOutside = opened.filter((port) => !/^(127\.|\[::1\])/.test(port));
+      assert.deepEqual(toOutside, []);
+      const during = await own(folder, state);
+      // Each of these would be seen.
+      assert.ok(during.groups.length > 0, "control groups");
+      assert.ok(during.processes.length > 0, "processes");
+      assert.ok(during.loops.length > 0, "loop devices");
+      assert.deepEqual(during.mounts, []);
+      assert.deepEqual(await machine(), before);
+    } finally {
+      await run("--import", "tsx", "local/stop.ts");
+    }
+    assert.deepEqual(await own(folder, state), NOTHING);
     assert.deepEqual(await machine(), before);
   });
 
   it("is nothing after it was killed, and it comes up again with what it had", async () => {
-    const others = (await own(folder)).groups;
     const cluster = await startCluster(folder, { node: true });
     const keep = ["create", "configmap", "kept", "--from-literal=a=b"];
     await cluster.kubectl(keep);
     process.kill(clusterStatus(folder).node!, "SIGKILL");
-    await until("all of the node has gone with it", 20, async () =>
+    await until("all of the node has gone with it", 120, async () =>
       (await own(folder)).processes.every(
         (command) => !/(kubelet|containerd) --config/.test(command),
       ),
@@ -102,6 +139,6 @@ describe("what a node leaves behind", () => {
     const again = await startCluster(folder, { node: true });
     assert.match(await again.kubectl(["get", "configmap", "kept", "-o", "name"]), /kept/);
     await stopCluster(folder);
-    assert.deepEqual(await own(folder), { mounts: [], groups: others, processes: [], loops: [] });
+    assert.deepEqual(await own(folder), NOTHING);
   });
 });

@@ -1,10 +1,22 @@
-/** What the documents name is there: pages, npm scripts, settings. */
+/** What the documents name is there: pages, npm scripts, the fleet's commands and options, settings. */
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { parse } from "yaml";
 import { z } from "zod";
 import packageJson from "../../package.json";
+import { NAMES, NAMESPACE } from "../../components/labels";
+import {
+  MYSQL,
+  requestsAndLimits,
+  restrictedContainer,
+  restrictedPod,
+} from "../../components/pods";
+import { parseSettings } from "../../components/settings";
 import { settingsSchema } from "../../components/settings-schema";
+import { fleetProgram } from "../../fleet/program";
+import { fleetLines, refusalOf } from "../fleet-line";
+import { MINIMAL } from "../render";
 
 const checkout = path.resolve(__dirname, "../..");
 const pages = [
@@ -28,6 +40,31 @@ function settingPaths(): Set<string> {
   walk(schema, "");
   return paths;
 }
+
+describe("a command line of the fleet", () => {
+  const lines: [string, RegExp | undefined][] = [
+    ["--help", undefined],
+    ["restore STACK --from newest", undefined],
+    ["bakcup STACK", /unknown command/],
+    ["backup STACK --all", /unknown option '--all'/],
+    ["restore STACK", /required option '--from/],
+    ["repair-volume STACK archive", /allowed choices|invalid/i],
+    ["backup", /missing required argument/],
+  ];
+  for (const [line, refusal] of lines) {
+    it(`${line}: ${refusal ? "refused" : "taken"}`, async () => {
+      const said = await refusalOf(line);
+      if (refusal) assert.match(said ?? "", refusal);
+      else assert.equal(said, undefined);
+    });
+  }
+
+  it("is found in a page, without what stands behind it", () => {
+    const page =
+      "Run `npm run fleet -- up STACK`:\n\n    npm run fleet -- status a   # is it well\n";
+    assert.deepEqual(fleetLines(page), ["up STACK", "status a"]);
+  });
+});
 
 describe("the documents", () => {
   it("are all in the README's table of pages, but for what another page names", () => {
@@ -57,6 +94,13 @@ describe("the documents", () => {
       }
     });
 
+    it(`${page}: the fleet's command lines are taken as they stand`, async () => {
+      for (const line of fleetLines(read(page))) {
+        // What stands for all of them.
+        if (line !== "COMMAND") assert.equal(await refusalOf(line), undefined, line);
+      }
+    });
+
     // Images begin with "matomo:" too, and the pack's page names some.
     if (page === "policy/README.md") continue;
     it(`${page}: settings exist`, () => {
@@ -66,4 +110,37 @@ describe("the documents", () => {
       }
     });
   }
+
+  it("docs/operations.md: the pod that copies a backup is as restricted as the backup's own", () => {
+    const [, block] = /^ {3}```yaml\n(.*?)^ {3}```$/ms.exec(read("docs/operations.md"))!;
+    const { metadata, spec } = parse(block);
+    const [container] = spec.containers;
+    assert.deepEqual(spec.securityContext, restrictedPod(MYSQL));
+    assert.deepEqual(container.securityContext, restrictedContainer);
+    assert.deepEqual(container.resources, requestsAndLimits("50m/128Mi", "200m/256Mi"));
+    assert.equal(container.image, `mariadb:${parseSettings(MINIMAL).mariadb.version}`);
+    assert.deepEqual(metadata, { name: "copy-backup", namespace: NAMESPACE });
+    assert.deepEqual(spec.volumes, [
+      { name: "backup", persistentVolumeClaim: { claimName: NAMES.backupClaim } },
+    ]);
+  });
+
+  it("docs/fleet.md: its table has every command, with options that the command has", () => {
+    const { commands } = fleetProgram(() => Promise.resolve());
+    const listed = [...read("docs/fleet.md").matchAll(/^\| (`.*?`) +\| .*$/gm)].map(
+      ([row, cell]) => {
+        const spans = [...cell.matchAll(/`([a-z][\w-]*)[^`]*`/g)].map(([, name]) => name);
+        return { row, names: spans };
+      },
+    );
+    assert.deepEqual(
+      listed.flatMap(({ names }) => names).sort(),
+      commands.map((command) => command.name()).sort(),
+    );
+    for (const { row, names } of listed) {
+      const own = commands.filter((command) => names.includes(command.name()));
+      const known = own.flatMap(({ options }) => options.map(({ long }) => long));
+      for (const [option] of row.matchAll(/--[a-z-]+/g)) assert.ok(known.includes(option), option);
+    }
+  });
 });

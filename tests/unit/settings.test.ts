@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { conflictsWithLive, type Live } from "../../components/live";
-import { parseSettings, SettingsError } from "../../components/settings";
+import { parseSettings, requestLimit, SettingsError } from "../../components/settings";
 import { MINIMAL } from "../render";
 
 /** The least that a stack states, changed; undefined takes a key out. */
@@ -97,6 +97,21 @@ const ROWS: Row[] = [
     "image without a tag",
     at("matomo", { image: "matomo" }),
     /matomo\.image: found "matomo".*tag or digest/,
+  ],
+  [
+    "an image that does not tell its version, without one",
+    at("mariadb", { image: `registry.example.com/mariadb@sha256:${"0".repeat(64)}` }),
+    /mariadb\.version: missing; allowed: the version x\.y\.z of the image, which ".*0" does not tell/,
+  ],
+  [
+    "an image whose tag moves",
+    at("mariadb", { image: "mariadb:lts-noble", version: "11.8.3" }),
+    /mariadb\.image: found "mariadb:lts-noble"; allowed: a tag that stays what it is/,
+  ],
+  [
+    "a cluster named by a key that there is none",
+    { cluster: '{"doks":"a","kubeconfig":"b"}' },
+    /cluster\.kubeconfig: no such setting; allowed: .*doks/,
   ],
   [
     "image latest",
@@ -223,10 +238,25 @@ const ROWS: Row[] = [
     at("edge", { proxies: ["203.0.113.0/33"] }),
     /edge\.proxies\.0: found.*CIDR/,
   ],
+  ...["10.244.0.0/16", "172.20.0.7/32", "192.0.0.0/8", "0.0.0.0/0"].map((range): Row => [
+    `proxies among the pods: ${range}`,
+    at("edge", { proxies: [range] }),
+    /edge\.proxies\.0: found.*public address range/,
+  ]),
   [
     "no requests",
     at("edge", { requestsPerSecond: 0 }),
     /edge\.requestsPerSecond: found 0; allowed: 1 at least/,
+  ],
+  [
+    "a limit that no controller of the class is told",
+    at("edge", { class: "traefik", requestsPerSecond: 5 }),
+    /edge\.requestsPerSecond: found 5; allowed: none, because the controller of class "traefik"/,
+  ],
+  [
+    "a limit on a Gateway",
+    at("edge", { kind: "gateway", class: "nginx", requestsPerSecond: 5 }),
+    /edge\.requestsPerSecond: found 5; allowed: none/,
   ],
   [
     "class with a slash",
@@ -271,13 +301,14 @@ const ROWS: Row[] = [
   ],
 ];
 
-const EMPTY: Live = { foreign: [], claims: {}, volumes: {}, running: {} };
+const EMPTY: Live = { cluster: "uid", foreign: [], claims: {}, volumes: {}, deployed: {} };
 
 const LIVE: Live = {
+  cluster: "uid",
   foreign: [],
   claims: { matomo: "10Gi", "data-matomo-mariadb-0": "8Gi", "matomo-backup": "20Gi" },
   volumes: { matomo: "pvc-1", "data-matomo-mariadb-0": "pvc-2", "matomo-backup": "pvc-3" },
-  running: { matomo: "5.5.1", mariadb: "12.0.2" },
+  deployed: { matomo: "5.5.1", mariadb: "12.0.2" },
 };
 
 /** What contradicts the live cluster. */
@@ -298,9 +329,19 @@ const LIVE_ROWS: Row[] = [
     /storage\.backup: found "19Gi"; allowed: 20Gi or more/,
   ],
   [
+    "an image that does not tell its version, of an older one",
+    at("mariadb", { image: `mariadb@sha256:${"0".repeat(64)}`, version: "11.8.3" }),
+    /mariadb\.version: found "11\.8\.3"; allowed: 12\.0\.2 or newer/,
+  ],
+  [
     "older Matomo",
     at("matomo", { version: "5.4.9" }),
     /matomo\.version: found "5\.4\.9"; allowed: 5\.5\.1 or newer/,
+  ],
+  [
+    "an older Matomo in an image of one's own",
+    at("matomo", { image: "mirror.example.com/matomo:5.4.0-apache" }),
+    /matomo\.image: found "mirror\.example\.com\/matomo:5\.4\.0-apache"; allowed: 5\.5\.1 or newer/,
   ],
   [
     "volumes of Pulumi's own under claims that have theirs",
@@ -328,6 +369,17 @@ describe("settings that are refused", () => {
     assert.equal(found.length, 4);
   });
 
+  it("contradictions beside the faults of other keys", () => {
+    const aliases = JSON.stringify(["a.example.com", "a.example.com"]);
+    const found = faults({
+      email: "y",
+      aliases,
+      ...at("matomo", { memory: "300Mi", workers: 40 }),
+    });
+    assert.match(found.join("\n"), /matomo:email.*matomo\.memory: .*matomo:aliases: .*twice/s);
+    assert.equal(found.filter((line) => line.includes("matomo:email")).length, 1);
+  });
+
   it("with a message that names nothing but the faults", () => {
     assert.throws(
       () => parseSettings({ ...MINIMAL, domain: "x" }),
@@ -345,10 +397,31 @@ describe("settings that contradict the live cluster", () => {
     });
   }
 
+  it("a claim whose size somebody else stated in another unit", () => {
+    const settings = parseSettings(configuration(at("storage", { data: "20Gi" })));
+    for (const size of ["30G", "32212254720", "1Ti", "30e9", "40000000Ki"]) {
+      const found = conflictsWithLive(settings, { ...LIVE, claims: { matomo: size } });
+      assert.match(
+        found.join(),
+        new RegExp(`storage\\.data: found "20Gi"; allowed: ${size} or more`),
+      );
+    }
+    for (const size of ["20G", "21474836480", "20Gi", "1e3"]) {
+      assert.deepEqual(conflictsWithLive(settings, { ...LIVE, claims: { matomo: size } }), []);
+    }
+  });
+
   it("nothing when they agree, and nothing on an empty cluster", () => {
     const settings = parseSettings(MINIMAL);
     assert.deepEqual(conflictsWithLive(settings, LIVE), []);
     assert.deepEqual(conflictsWithLive(settings, EMPTY), []);
+  });
+
+  it("nothing when an image of one's own is newer than the version that is stated", () => {
+    const image = "mirror.example.com/matomo:5.6.0-apache";
+    const settings = parseSettings(configuration(at("matomo", { image })));
+    const deployed = { ...LIVE.deployed, matomo: "5.6.0" };
+    assert.deepEqual(conflictsWithLive(settings, { ...LIVE, deployed }), []);
   });
 });
 
@@ -366,18 +439,30 @@ describe("settings that are accepted", () => {
     assert.equal(settings.archive.schedule, "5 * * * *");
     assert.deepEqual(settings.backup, { schedule: "0 3 * * *", retentionDays: 30 });
     assert.equal(settings.edge.issuer, "staging");
+    assert.equal(requestLimit(settings), 50);
   });
 
   const good: [string, Record<string, string>][] = [
     ["a second host", { aliases: '["stats.example.org"]' }],
     ["a context", { cluster: '{"context":"mine"}' }],
-    ["a digest", at("matomo", { image: `matomo@sha256:${"0".repeat(64)}` })],
+    [
+      "a digest with its version",
+      at("matomo", { image: `matomo@sha256:${"0".repeat(64)}`, version: "5.5.1" }),
+    ],
     [
       "a registry with a port",
       at("mariadb", { image: "registry.example.com:5000/mariadb:12.0.2" }),
     ],
     ["names in a schedule", at("backup", { schedule: "30 2 * jan-jun/2 mon,WED" })],
+    [
+      "public proxies",
+      at("edge", { proxies: ["172.64.0.0/13", "192.167.255.0/24", "11.0.0.0/8"] }),
+    ],
     ["an IPv6 proxy", at("edge", { proxies: ["2001:db8::/32"] })],
+    [
+      "a limit of a second ingress-nginx",
+      at("edge", { class: "nginx-public", requestsPerSecond: 5 }),
+    ],
     ["more memory and workers", at("matomo", { memory: "4Gi", workers: 16 })],
   ];
   for (const [what, changes] of good) {

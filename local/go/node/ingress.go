@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"syscall"
 	"time"
 )
 
@@ -27,11 +30,12 @@ func ingress(args []string) error {
 		return err
 	}
 	// A connection that is kept would outlive the pod at its other end and take requests with it.
-	transport := &http.Transport{
-		DisableKeepAlives: true,
-		DialContext:       (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: dialService}
+	// A test that counts answers learns why it got none.
+	failed := func(writer http.ResponseWriter, _ *http.Request, err error) {
+		http.Error(writer, err.Error(), http.StatusBadGateway)
 	}
-	reverse := &httputil.ReverseProxy{Transport: transport, Rewrite: func(request *httputil.ProxyRequest) {
+	reverse := &httputil.ReverseProxy{Transport: transport, ErrorHandler: failed, Rewrite: func(request *httputil.ProxyRequest) {
 		request.SetURL(target)
 		request.Out.Host = request.In.Host
 		client, _, _ := net.SplitHostPort(request.In.RemoteAddr)
@@ -43,4 +47,18 @@ func ingress(args []string) error {
 		request.Out.Header.Set("X-Forwarded-Proto", "https")
 	}}
 	return http.ListenAndServe(*from, reverse)
+}
+
+// dialService leads to a pod that is there. kube-proxy forgets no TCP connection to a pod that was killed: a
+// new one that happens to have the same port is still sent to that pod's address. The clusters' Cilium
+// forgets them, and a controller goes to the pods by itself.
+func dialService(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: 5 * time.Second}
+	for {
+		connection, err := dialer.DialContext(ctx, network, address)
+		gone := errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
+		if !gone || ctx.Err() != nil {
+			return connection, err
+		}
+	}
 }

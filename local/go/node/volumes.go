@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/container-storage-interface/spec/lib/go/csi"
 	"google.golang.org/grpc"
@@ -114,6 +115,7 @@ func (v *volumeNode) NodeGetCapabilities(
 	for _, capability := range []csi.NodeServiceCapability_RPC_Type{
 		csi.NodeServiceCapability_RPC_STAGE_UNSTAGE_VOLUME,
 		csi.NodeServiceCapability_RPC_EXPAND_VOLUME,
+		csi.NodeServiceCapability_RPC_GET_VOLUME_STATS,
 	} {
 		response.Capabilities = append(response.Capabilities, &csi.NodeServiceCapability{
 			Type: &csi.NodeServiceCapability_Rpc{
@@ -193,6 +195,23 @@ func (v *volumeNode) NodeExpandVolume(
 	}
 	_, err = mount.NewResizeFs(v.mounter.Exec).Resize(device, request.GetVolumePath())
 	return &csi.NodeExpandVolumeResponse{}, err
+}
+
+// NodeGetVolumeStats tells how full a mounted volume is.
+func (v *volumeNode) NodeGetVolumeStats(
+	_ context.Context, request *csi.NodeGetVolumeStatsRequest,
+) (*csi.NodeGetVolumeStatsResponse, error) {
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(request.GetVolumePath(), &stat); err != nil {
+		return nil, status.Errorf(codes.NotFound, "%s: %v", request.GetVolumePath(), err)
+	}
+	bytes := func(blocks uint64) int64 { return int64(blocks) * stat.Bsize }
+	return &csi.NodeGetVolumeStatsResponse{Usage: []*csi.VolumeUsage{{
+		Unit:      csi.VolumeUsage_BYTES,
+		Total:     bytes(stat.Blocks),
+		Used:      bytes(stat.Blocks - stat.Bfree),
+		Available: bytes(stat.Bavail),
+	}}}, nil
 }
 
 // disk gives a volume's file, brought to the size that the cloud's list says. A volume that the

@@ -1,8 +1,9 @@
 #!/bin/bash
 # Entrypoint of the stand-in of the MariaDB image, with the official one's contract: settings as
 # NAME or NAME_FILE, a data folder without a database gets one, a newer server upgrades the system
-# tables when MARIADB_AUTO_UPGRADE is set. Also like it, a data folder that has a database is never
-# initialised again, even when its initialisation was cut short.
+# tables when MARIADB_AUTO_UPGRADE is set, and what is in /docker-entrypoint-initdb.d is run when the
+# accounts are made. Also like it, a data folder that has a database is never initialised again, even
+# when its initialisation was cut short.
 #
 # Env: MARIADB_ROOT_PASSWORD[_FILE], MARIADB_DATABASE[_FILE], MARIADB_USER[_FILE],
 #      MARIADB_PASSWORD[_FILE], MARIADB_AUTO_UPGRADE
@@ -74,6 +75,10 @@ initialize() {
         echo "GRANT ALL ON \`${database//_/\\_}\`.* TO $(quoted "$user")@'%';"
     fi
   } | mariadb --no-defaults --socket="$socket" --user=root
+  local script
+  for script in /docker-entrypoint-initdb.d/*.sh; do
+    [ ! -x "$script" ] || "$script"
+  done
   stop_private_server
   note "MariaDB init process done. Ready for start up."
 }

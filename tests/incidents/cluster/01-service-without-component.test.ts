@@ -13,8 +13,7 @@ const OLD_SELECTOR = {
 };
 const PORT = 8080;
 
-describe("incident 1: a Service without a component", function () {
-  this.timeout(60_000);
+describe("incident 1: a Service without a component", () => {
   const bench = useBench("incident-1");
 
   /** Pods that a Service of the stack leads to, once there are `count`. */

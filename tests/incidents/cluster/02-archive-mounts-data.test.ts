@@ -7,8 +7,7 @@ import type { Live } from "../../api/harness";
 import { type Change, isOf, useBench } from "./bench";
 import { onWaitingNodes } from "./kubelet";
 
-describe("incident 2: an archive job that mounts the data volume", function () {
-  this.timeout(90_000);
+describe("incident 2: an archive job that mounts the data volume", () => {
   const bench = useBench("incident-2", { waitingNodes: true });
   let webNode: string;
 
@@ -38,7 +37,7 @@ describe("incident 2: an archive job that mounts the data volume", function () {
       /^Multi-Attach error for volume "pvc-.*" Volume is already used by pod\(s\) matomo-/;
     const event = await bench().event("FailedAttachVolume", told);
     const pod = event.involvedObject.name;
-    const shown = await bench().kubectl("get", "pod", pod);
+    const shown = await bench().shownWaiting(pod);
     assert.match(shown, new RegExp(`${pod} +0/1 +ContainerCreating`));
     await bench().kubectl("delete", "job", "old");
   });
@@ -50,7 +49,7 @@ describe("incident 2: an archive job that mounts the data volume", function () {
     const claims = pod.spec.volumes.filter((volume: Live) => volume.persistentVolumeClaim);
     assert.deepEqual(claims, []);
     await bench().kubelet.finish(pod, "Succeeded");
-    await bench().kubectl("wait", "job/ours", "--for=condition=Complete", "--timeout=30s");
+    await bench().kubectl("wait", "job/ours", "--for=condition=Complete", "--timeout=90s");
     const web = await bench().running("web");
     assert.ok(isOf("web", web) && web.spec.nodeName === webNode);
   });

@@ -8,8 +8,7 @@ import { useBench } from "./bench";
 import { onWaitingNodes } from "./kubelet";
 import { makeDue, minutesAgo } from "./schedule";
 
-describe("incident 4: an archive that is replaced", function () {
-  this.timeout(90_000);
+describe("incident 4: an archive that is replaced", () => {
   const bench = useBench("incident-4", { waitingNodes: true });
 
   /** A copy of our archive CronJob, and its first run, which runs and does not end by itself. */
@@ -33,22 +32,22 @@ describe("incident 4: an archive that is replaced", function () {
     await bench().event("SuccessfulDelete", new RegExp(`^Deleted job ${jobOf(first)}$`));
     const next = await bench().running("archive", (pod) => jobOf(pod) === second);
     assert.notEqual(next.metadata!.uid, first.metadata!.uid);
-    await bench().kubectl("wait", "pod", first.metadata!.name!, "--for=delete", "--timeout=30s");
+    await bench().kubectl("wait", "pod", first.metadata!.name!, "--for=delete", "--timeout=90s");
     await bench().kubectl("delete", "cronjob", "old");
-    await bench().kubectl("wait", "job", second, "--for=delete", "--timeout=30s");
+    await bench().kubectl("wait", "job", second, "--for=delete", "--timeout=90s");
   });
 
   it("ours lets it finish, starts no second one, and the next one after it", async () => {
     const first = await firstRun("ours");
-    await makeDue(bench(), "ours", minutesAgo(1));
+    const next = await makeDue(bench(), "ours", minutesAgo(1));
     const words =
       /^Not starting job because prior execution is running and concurrency policy is Forb/;
     await bench().event("JobAlreadyActive", words);
     assert.deepEqual(await jobs(), [`job.batch/${jobOf(first)}`]);
     await bench().kubelet.finish(first, "Succeeded");
-    const complete = ["--for=condition=Complete", "--timeout=30s"];
+    const complete = ["--for=condition=Complete", "--timeout=90s"];
     await bench().kubectl("wait", "job", jobOf(first), ...complete);
-    const next = await makeDue(bench(), "ours", minutesAgo(1));
+    // Still due, and within its deadline.
     await bench().running("archive", (pod) => jobOf(pod) === next);
   });
 });

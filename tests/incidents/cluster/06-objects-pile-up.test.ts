@@ -14,8 +14,7 @@ const ROLLOUTS = 12;
 /** Runs that are due within our CronJobs' startingDeadlineSeconds, so that none counts as missed. */
 const RECENT = 3;
 
-describe("incident 6: objects that pile up", function () {
-  this.timeout(240_000);
+describe("incident 6: objects that pile up", () => {
   const old = useBench("incident-6-old");
   const ours = useBench("incident-6");
 

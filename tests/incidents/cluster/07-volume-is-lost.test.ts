@@ -9,14 +9,13 @@ import { onWaitingNodes } from "./kubelet";
 
 const CLAIM = "matomo-backup";
 
-describe("incident 7: a volume that the driver lost", function () {
-  this.timeout(180_000);
+describe("incident 7: a volume that the driver lost", () => {
   const bench = useBench("incident-7", { waitingNodes: true });
 
   /** The volume of a claim, as the cloud knows it. */
   async function volumeId(claim: string, namespace: string): Promise<string> {
     const { site } = bench();
-    const bound = ["--for=jsonpath={.status.phase}=Bound", "--timeout=30s"];
+    const bound = ["--for=jsonpath={.status.phase}=Bound", "--timeout=90s"];
     await site.kubectl("wait", "pvc", claim, ...bound, "-n", namespace);
     const field = (path: string) => ["-o", `jsonpath={${path}}`, "-n", namespace];
     const name = await site.kubectl("get", "pvc", claim, ...field(".spec.volumeName"));
@@ -43,7 +42,7 @@ describe("incident 7: a volume that the driver lost", function () {
         `volume "${volume}" does not exist$`,
     );
     const event = await bench().event("FailedAttachVolume", told);
-    const shown = await bench().kubectl("get", "pod", event.involvedObject.name);
+    const shown = await bench().shownWaiting(event.involvedObject.name);
     assert.match(shown, /0\/1 +(ContainerCreating|Init:0\/1)/);
     await cloud(volume, "restore");
     await bench().running("backup");

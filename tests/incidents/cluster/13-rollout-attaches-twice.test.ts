@@ -7,8 +7,7 @@ import type { Live } from "../../api/harness";
 import { type Change, useBench } from "./bench";
 import { onWaitingNodes } from "./kubelet";
 
-describe("incident 13: a rollout that attaches the volume twice", function () {
-  this.timeout(90_000);
+describe("incident 13: a rollout that attaches the volume twice", () => {
   const bench = useBench("incident-13", { waitingNodes: true });
 
   /** Runs a copy of our Deployment, and rolls it while its pod's node takes no further pod. */
@@ -40,12 +39,12 @@ describe("incident 13: a rollout that attaches the volume twice", function () {
       `^Multi-Attach error for volume .* used by pod\\(s\\) ${first.metadata!.name}$`,
     );
     const event = await bench().event("FailedAttachVolume", told);
-    const status = ["rollout", "status", "deployment/matomo", "--timeout=30s"];
+    const status = ["rollout", "status", "deployment/matomo", "--timeout=90s"];
     assert.match(
       await bench().refused(...status),
       /deployment "matomo" exceeded its progress deadline/,
     );
-    const shown = await bench().kubectl("get", "pod", event.involvedObject.name);
+    const shown = await bench().shownWaiting(event.involvedObject.name);
     assert.match(shown, /0\/1 +ContainerCreating/);
   });
 

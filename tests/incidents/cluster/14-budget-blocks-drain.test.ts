@@ -5,11 +5,12 @@
 import assert from "node:assert/strict";
 import { type ApiException, CoreV1Api } from "@kubernetes/client-node";
 import type { Live } from "../../api/harness";
-import { isOf, useBench } from "./bench";
+import { Bench, useBench } from "./bench";
 import { onWaitingNodes } from "./kubelet";
 
-describe("incident 14: a budget that blocks a drain", function () {
-  this.timeout(120_000);
+const COMPONENTS = ["web", "mariadb"];
+
+describe("incident 14: a budget that blocks a drain", () => {
   const bench = useBench("incident-14", { waitingNodes: true });
   let pod: Live;
 
@@ -33,7 +34,7 @@ describe("incident 14: a budget that blocks a drain", function () {
       spec: { minAvailable: 1, selector: { matchLabels } },
     });
     const counted = "--for=jsonpath={.status.currentHealthy}=1";
-    await bench().kubectl("wait", "pdb", name, counted, "--timeout=30s");
+    await bench().kubectl("wait", "pdb", name, counted, "--timeout=90s");
   }
 
   /** HTTP status and message that an eviction of the pod is answered with. */
@@ -69,22 +70,17 @@ describe("incident 14: a budget that blocks a drain", function () {
 
   it("ours let a drain finish, of every node that the site is on", async () => {
     const { site } = bench();
-    const running = async (component: string): Promise<Live> => {
-      const pods = await site.list("pods");
-      return pods.find((one) => isOf(component, one) && one.status.phase === "Running")!;
-    };
-    for (const component of ["web", "mariadb"]) {
-      const { metadata, spec } = await running(component);
+    const pods = new Bench(site, "matomo");
+    for (const component of COMPONENTS) {
+      const { metadata, spec } = await pods.ready(component);
       const node = spec.nodeName;
       const options = ["--delete-emptydir-data", "--ignore-daemonsets", "--timeout=60s"];
       assert.match(await site.kubectl("drain", node, ...options), /drained$/);
       try {
-        for (const workload of ["deployment/matomo", "statefulset/matomo-mariadb"]) {
-          await site.kubectl("rollout", "status", workload, "-n", "matomo", "--timeout=60s");
-        }
-        const next = await running(component);
+        // A workload's own status may still be the one from before.
+        const next = await pods.ready(component, node);
+        for (const other of COMPONENTS) await pods.ready(other, node);
         assert.notEqual(next.metadata!.uid, metadata!.uid);
-        assert.notEqual(next.spec.nodeName, node);
       } finally {
         await site.kubectl("uncordon", node);
       }

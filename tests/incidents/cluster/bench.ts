@@ -2,16 +2,17 @@
  * Bench of the incidents on a cluster: the deployed stack, a namespace for the broken form, copies of
  * the program's own live objects with one thing changed, and waiting that the API server ends.
  */
-import { KubeConfig, Watch } from "@kubernetes/client-node";
+import { KubeConfig, type V1Pod, Watch } from "@kubernetes/client-node";
 import { after, before } from "mocha";
+import { isReady } from "../../../fleet/web-pods";
 import { type Live, type Site, sharedSite } from "../../api/harness";
 import { Kubelet } from "./kubelet";
 
 /** Longest wait for what a controller does, in seconds. */
-const PATIENCE = 30;
+const PATIENCE = 90;
 
 /** A watch that begins with all that is there, and then says so by a bookmark. */
-const FROM_THE_START = {
+export const FROM_THE_START = {
   sendInitialEvents: true,
   resourceVersionMatch: "NotOlderThan",
   allowWatchBookmarks: true,
@@ -146,6 +147,29 @@ export class Bench {
     );
   }
 
+  /** A pod of the component that is ready, and that stays; not on this node. */
+  ready(component: string, otherThan = ""): Promise<Live> {
+    return this.pod(
+      `a ready pod of ${component}, on another node than "${otherThan}"`,
+      (pod) =>
+        isOf(component, pod) &&
+        isReady(pod as V1Pod) &&
+        !pod.metadata!.deletionTimestamp &&
+        pod.spec.nodeName !== otherThan,
+    );
+  }
+
+  /** What `kubectl get` shows of a pod, once its node has said for what it waits. */
+  async shownWaiting(name: string): Promise<string> {
+    await this.pod(
+      `${name}, which waits`,
+      ({ metadata, status }) =>
+        metadata!.name === name &&
+        status.containerStatuses?.some(({ state }: Live) => state.waiting?.reason),
+    );
+    return this.kubectl("get", "pod", name);
+  }
+
   async open(waitingNodes: boolean): Promise<void> {
     await this.site.kubectl("create", "namespace", this.namespace);
     if (!waitingNodes) return;
@@ -169,13 +193,11 @@ export function isOf(component: string, pod: Live): boolean {
 /** Gives the tests of one `describe` a namespace of their own beside the deployed stack. */
 export function useBench(namespace: string, options = { waitingNodes: false }): () => Bench {
   let bench: Bench;
-  before("the stack is up", async function () {
-    this.timeout(300_000);
+  before("the stack is up", async () => {
     bench = new Bench(await sharedSite("liberty"), namespace);
     await bench.open(options.waitingNodes);
   });
-  after(async function () {
-    this.timeout(90_000);
+  after(async () => {
     await bench?.close();
   });
   return () => bench;

@@ -64,7 +64,8 @@ export class Kubelet {
       () => storage.listVolumeAttachment(),
       async () => pods.again(({ status }) => status?.phase === "Pending"),
     );
-    this.heartbeat = setInterval(() => void this.renew(), RENEW);
+    // One that fails is made up for by the next.
+    this.heartbeat = setInterval(() => void this.renew().catch(() => undefined), RENEW);
   }
 
   /** Ends a Job's pod. */

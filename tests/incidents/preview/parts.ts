@@ -1,7 +1,9 @@
 /** The compliant parts that the programs share: each program states only what it is about. */
-import { Namespace } from "@pulumi/kubernetes/core/v1";
+import { Deployment } from "@pulumi/kubernetes/apps/v1";
+import { Namespace, PersistentVolumeClaim } from "@pulumi/kubernetes/core/v1";
 import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1";
-import type { CustomResourceOptions } from "@pulumi/pulumi";
+import { type CustomResourceOptions, type Output, unsecret } from "@pulumi/pulumi";
+import { RandomPassword } from "@pulumi/random/randomPassword";
 
 export type Options = CustomResourceOptions;
 
@@ -15,9 +17,11 @@ export const labels = (component: string) => ({
 
 /** A namespace that denies by default. */
 export function namespace(name: string, options: Options): string {
-  new Namespace(name, { metadata: { name } }, options);
+  const made = new Namespace(name, { metadata: { name } }, options);
   const spec = { podSelector: {}, policyTypes: ["Ingress", "Egress"] };
-  new NetworkPolicy("deny", { metadata: { name: "deny", namespace: name }, spec }, options);
+  // Where a finding stops the engine before the namespace is made, this would wait for it a minute.
+  const after = { ...options, dependsOn: made };
+  new NetworkPolicy("deny", { metadata: { name: "deny", namespace: name }, spec }, after);
   return name;
 }
 
@@ -41,6 +45,21 @@ export const template = (component: string, spec: object = pod()) => ({
   spec: spec as ReturnType<typeof pod>,
 });
 
+/** What no controller of this cluster will ever make ready: `up` is not to wait for it. */
+export const unawaited = { annotations: { "pulumi.com/skipAwait": "true" } };
+
+/** A claim's spec. */
+export const claimSpec = (mode = "ReadWriteOnce") => ({
+  accessModes: [mode],
+  resources: { requests: { storage: "1Gi" } },
+});
+
+/** A value that only `up` will know. */
+export function later<T>(value: T): Output<T> {
+  const seed = new RandomPassword("seed", { length: 5, special: false }, { protect: true });
+  return unsecret(seed.result).apply(() => value);
+}
+
 export const mounting = (claimName: string, more: object = {}) =>
   pod({ volumes: [{ name: "data", persistentVolumeClaim: { claimName } }], ...more });
 
@@ -57,3 +76,26 @@ export const bounded = (component: string, spec: object = pod(), more: object = 
   },
   ...more,
 });
+
+/** A Deployment that rolls over, then the claim that it mounts. */
+export function rolledBeforeClaim(namespace: string, mode: string, options: Options): void {
+  const spec = {
+    selector: { matchLabels: labels("web") },
+    template: template("web", mounting("data")),
+  };
+  const web = new Deployment("web", { metadata: { name: "web", namespace }, spec }, options);
+  new PersistentVolumeClaim(
+    "data",
+    { metadata: { name: "data", namespace }, spec: claimSpec(mode) },
+    { ...options, protect: true, dependsOn: web },
+  );
+}
+
+/** A Deployment whose image only `up` will know. */
+export function imageKnownLater(namespace: string, image: string, options: Options): void {
+  const spec = {
+    selector: { matchLabels: labels("web") },
+    template: template("web", pod({ containers: [container({ image: later(image) })] })),
+  };
+  new Deployment("web", { metadata: { name: "web", namespace, ...unawaited }, spec }, options);
+}

@@ -4,6 +4,7 @@
 use Piwik\Access;
 use Piwik\Config;
 use Piwik\CronArchive;
+use Piwik\Plugins\PrivacyManager\PrivacyManager;
 use Piwik\Plugins\UsersManager\Model;
 
 define('PIWIK_DOCUMENT_ROOT', __DIR__);
@@ -46,7 +47,8 @@ function authenticate(): void
 
 function api(string $method): void
 {
-    $known = ['API.getMatomoVersion', 'CoreAdminHome.runCronArchiving', 'SitesManager.getAllSitesId', 'VisitsSummary.get'];
+    $known = ['API.getMatomoVersion', 'CoreAdminHome.runCronArchiving', 'SitesManager.getAllSitesId', 'SitesManager.getSiteFromId', 'VisitsSummary.get',
+        'Actions.getPageUrl', 'CoreAdminHome.invalidateArchivedReports', 'Live.getLastVisitsDetails', 'PrivacyManager.deleteDataSubjects'];
     $anonymous = !isset($_REQUEST['token_auth']) && !isset(getallheaders()['Authorization']);
     if (!in_array($method, $known, true) || ($anonymous && $method === 'CoreAdminHome.runCronArchiving')) {
         $name = substr((string) strrchr($method, '.'), 1);
@@ -64,7 +66,14 @@ function api(string $method): void
         echo json_encode(match ($method) {
             'API.getMatomoVersion' => ['value' => Piwik\Version::VERSION],
             'SitesManager.getAllSitesId' => Piwik\Plugins\SitesManager\API::getInstance()->getAllSitesId(),
+            'SitesManager.getSiteFromId' => Piwik\Db::fetchAll('SELECT * FROM ' . Piwik\Common::prefixTable('site') . ' WHERE idsite = ?', [$site])[0],
             'VisitsSummary.get' => ['nb_visits' => CronArchive::visits($site)],
+            'Actions.getPageUrl' => CronArchive::hits($site, $_REQUEST['pageUrl']),
+            'CoreAdminHome.invalidateArchivedReports' => CronArchive::invalidate((int) $_REQUEST['idSites']),
+            'Live.getLastVisitsDetails' => Piwik\Db::fetchAll('SELECT idvisit AS idVisit FROM ' .
+                Piwik\Common::prefixTable('log_visit') . ' WHERE idsite = ? AND idvisitor = ?',
+                [$site, hex2bin(substr($_REQUEST['segment'], strlen('visitorId==')))]),
+            'PrivacyManager.deleteDataSubjects' => PrivacyManager::deleteDataSubjects($_REQUEST['visits']),
         });
     });
 }

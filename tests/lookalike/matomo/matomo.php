@@ -43,7 +43,7 @@ try {
         header('Tk: N');
         exit;
     }
-    $claimed = (new PrivacyConfig())->forceCookielessTracking ? '' : $_REQUEST['_id'] ?? '';
+    $claimed = $_REQUEST['cid'] ?? ((new PrivacyConfig())->forceCookielessTracking ? '' : $_REQUEST['_id'] ?? '');
     $visitor = hex2bin($claimed) ?: substr(sha1($address . ($_SERVER['HTTP_USER_AGENT'] ?? ''), true), 0, 8);
     $visits = Common::prefixTable('log_visit');
     $visit = Db::fetchOne("SELECT idvisit FROM $visits WHERE idsite = ? AND idvisitor = ?

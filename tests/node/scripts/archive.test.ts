@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
-import { ARCHIVE_TOKEN, HOST, Site } from "./site";
+import { ARCHIVE_TOKEN, HOST, Site, until } from "./site";
 import { type Running } from "./sandbox";
 
 const WORDS = "INFO [x] Done archiving!\nINFO [x] done: 4 req, 12 ms, no error\n";
@@ -102,8 +102,11 @@ describe("archive job", () => {
 
   describe("is not taken in by", () => {
     let server: Running | undefined;
-    /** Serves one answer to POST /index.php, and 200 to the tracker, on port 9000. */
-    async function answering(answer: string): Promise<ReturnType<Site["archive"]>> {
+    /**
+     * Archives with what serves one answer to POST /index.php, and 200 to the tracker, on port 9000;
+     * waits for its end for so many seconds.
+     */
+    async function answering(answer: string, seconds = 60): Promise<ReturnType<Site["archive"]>> {
       const script = `
         const http = require("node:http");
         http.createServer((req, res) => {
@@ -114,10 +117,11 @@ describe("archive job", () => {
       server = await site.sandbox.spawn({
         user: 65534,
         mounts: {},
-        command: ["node", "-e", script],
+        command: [process.execPath, "-e", script],
       });
       await new Promise((resolve) => server!.stdout!.once("data", resolve));
-      const env = { MATOMO_URL: "http://matomo:9000", WAIT_SECONDS: "2", TIMEOUT_SECONDS: "3" };
+      const limits = { WAIT_SECONDS: "2", TIMEOUT_SECONDS: String(seconds) };
+      const env = { MATOMO_URL: "http://matomo:9000", ...limits };
       try {
         return await site.archive(env);
       } finally {
@@ -126,7 +130,7 @@ describe("archive job", () => {
       }
     }
     const words = JSON.stringify(WORDS);
-    const cases: [string, string, RegExp][] = [
+    const cases: [string, string, RegExp, number?][] = [
       [
         "a help text with HTTP 200",
         `res.end("<b>You must specify the Super User token_auth</b>");`,
@@ -158,13 +162,13 @@ describe("archive job", () => {
         `res.writeHead(200, { "Content-Length": "9999" }); res.write(${words}); setTimeout(() => res.destroy(), 100);`,
         /curl ended with status 18/,
       ],
-      ["an answer that never ends", `res.write(${words});`, /no end within 3 s/],
+      ["an answer that never ends", `res.write(${words});`, /no end within 3 s/, 3],
       ["HTTP 500 with the right words", `res.writeHead(500).end(${words});`, /HTTP 500/],
       ["HTTP 401", `res.writeHead(401).end("no");`, /refuses the archive token/],
     ];
-    for (const [what, answer, message] of cases) {
+    for (const [what, answer, message, seconds] of cases) {
       it(what, async () => {
-        const { status, output } = await answering(answer);
+        const { status, output } = await answering(answer, seconds);
         assert.equal(status, 1, output);
         assert.match(output, message);
         assert.equal(output.match(/archive: ERROR/g)?.length, 1, output);
@@ -192,20 +196,22 @@ describe("archive job", () => {
     const hold = `
       require("node:http").createServer((req, res) => {
         if (req.url === "/matomo.php") return res.end("here");
-        setTimeout(() => res.end(${JSON.stringify(WORDS)}), 1500);
+        console.log("asked");
+        process.once("SIGUSR2", () => res.end(${JSON.stringify(WORDS)}));
       }).listen(9000, "127.0.0.1", () => console.log("ready"));`;
     const server = await site.sandbox.spawn({
       user: 65534,
       mounts: {},
-      command: ["node", "-e", hold],
+      command: [process.execPath, "-e", hold],
     });
     await new Promise((resolve) => server.stdout!.once("data", resolve));
     const run = site.archive({ MATOMO_URL: "http://matomo:9000" });
-    await new Promise((resolve) => setTimeout(resolve, 800));
+    await until("the request", async () => server.output().includes("asked"));
     const seen = processTexts();
+    server.kill("SIGUSR2");
     assert.equal((await run).status, 0);
     server.kill("SIGKILL");
-    assert.ok(seen.some((text) => text.includes("archive.sh")));
+    for (const name of ["archive.sh", "curl"]) assert.ok(seen.some((text) => text.includes(name)));
     assert.deepEqual(
       seen.filter((text) => text.includes(ARCHIVE_TOKEN)),
       [],

@@ -4,9 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { ARCHIVE_TOKEN, DATABASE_USER, Site, until, WEB_USER } from "./site";
+import { ARCHIVE_TOKEN, DATABASE_USER, kill, Site, until, WEB_USER } from "./site";
 
 /** A table of `rows` rows of 1 KiB that compresses to about half. */
 function bulk(table: string, rows: number): string {
@@ -15,24 +16,19 @@ function bulk(table: string, rows: number): string {
       REPEAT('00', 512))) FROM seq_1_to_${rows}`;
 }
 
-/** A process may end before it is killed. */
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch (error) {
-    assert.equal((error as NodeJS.ErrnoException).code, "ESRCH");
-  }
-}
-/** All processes of a pod, those included that are forked meanwhile. */
-function killAll(site: Site, environment: string): void {
-  for (let pids = [-1]; pids.length; pids = site.pidsWith(environment)) {
-    pids.filter((pid) => pid > 0).forEach(kill);
-  }
-}
 /** The first process whose command line holds a text. */
 async function pidOf(site: Site, text: string): Promise<number> {
-  await until(text, async () => site.pidsWith(text, "cmdline").length > 0);
-  return site.pidsWith(text, "cmdline")[0];
+  let found: number | undefined;
+  await until(text, async () => (found = site.pidsWith(text, "cmdline")[0]) !== undefined);
+  return found!;
+}
+
+/** A backup with programs of the test's own. */
+async function backupWith(site: Site, programs: Record<string, string>) {
+  const state = await site.fetchState();
+  assert.equal(state.status, 0, state.output);
+  const { env, mounts } = site.sandbox.shims(programs);
+  return (await site.spawnBackup(env, mounts)).finished;
 }
 
 describe("backup job", () => {
@@ -80,11 +76,17 @@ describe("backup job", () => {
     clean();
   });
 
-  it("holds the configuration with its salt, uploads and third-party plugins", () => {
+  it("holds the configuration with its salt, uploads and third-party plugins", async () => {
     const [name] = site.backups();
-    const archive = site.path("backup", name, "state.tar.zst");
-    const { stdout } = spawnSync("bash", ["-c", `zstd -dc ${archive} | tar -tf -`]);
-    const members = stdout.toString().split("\n");
+    const list = `set -o pipefail; zstd -dc /backup/${name}/state.tar.zst | tar -tf -`;
+    const { status, output } = await site.sandbox.run({
+      image: "mariadb",
+      user: DATABASE_USER,
+      mounts: { "/backup": site.path("backup") },
+      command: ["bash", "-c", list],
+    });
+    assert.equal(status, 0, output);
+    const members = output.split("\n");
     for (const member of [
       "config/config.ini.php",
       "misc/user/logo.png",
@@ -117,10 +119,24 @@ describe("backup job", () => {
     assert.ok(visits > 3);
   });
 
-  it("dumps about as fast as the raw pipeline does", async function () {
-    this.timeout(300_000);
+  it("takes a table for changed that is again what it was", async () => {
+    await site.value("CREATE TABLE matomo_passing (id INT PRIMARY KEY)");
+    const dump = [
+      'change() { /usr/bin/mariadb "$1" matomo --execute="$2"; }',
+      '[[ $1 = --defaults-extra-file* ]] || exec /usr/bin/mariadb-dump "$@"',
+      'change "$1" "INSERT INTO matomo_passing VALUES (1)"',
+      '/usr/bin/mariadb-dump "$@" && change "$1" "DELETE FROM matomo_passing"',
+    ];
+    const { status, output } = await backupWith(site, { "mariadb-dump": dump.join("\n") });
+    await site.value("DROP TABLE matomo_passing");
+    assert.equal(status, 0, output);
+    assert.match(output, /table matomo_passing changed while it was dumped/);
+  });
+
+  it("dumps at least at 90% of the raw pipeline's speed", async () => {
     await site.value(bulk("matomo_speed", 250_000));
     const raw = `
+      set -euo pipefail
       begun=$(date +%s%3N)
       printf '[client]\\nhost=matomo-mariadb\\nuser=mariadb-admin\\npassword="%s"\\n' "$P" >/tmp/c.cnf
       mariadb-dump --defaults-extra-file=/tmp/c.cnf --single-transaction --quick matomo |
@@ -129,31 +145,80 @@ describe("backup job", () => {
     const password = site.secret("mariadb/mariadb-password").replace(/\\/g, "\\\\");
     const ours: number[] = [];
     const theirs: number[] = [];
-    // Alternating, and the best of each: other work on the machine slows both.
-    for (let round = 0; round < 5; round++) {
+    const ratio = () => Math.min(...theirs) / Math.min(...ours);
+    // Alternating, and the best of each: other work on the machine takes a tenth from one run and not
+    // from the next, so each gets the runs that it takes to meet a quiet moment. A second pass over
+    // the dump would halve the ratio in every one.
+    for (let round = 1; round <= 3 || (ratio() < 0.9 && round <= 12); round++) {
       const result = await site.backup();
       assert.equal(result.status, 0, result.output);
       ours.push(manifest(site.backups().sort().pop()!).milliseconds.dump);
-      const container = { user: DATABASE_USER, mounts: { "/backup": site.path("backup") } };
+      const mounts = { "/backup": site.path("backup") };
+      const container = { image: "mariadb" as const, user: DATABASE_USER, mounts };
       const env = { P: password.replace(/"/g, '\\"') };
       const run = await site.sandbox.run({ ...container, env, command: ["bash", "-c", raw] });
+      assert.equal(run.status, 0, run.output);
       theirs.push(Number(run.output.trim().split("\n").pop()));
     }
     await site.value("DROP TABLE matomo_speed");
-    const ratio = Math.min(...theirs) / Math.min(...ours);
-    console.log(`      raw ${theirs} ms, ours ${ours} ms: ${(ratio * 100).toFixed(0)}%`);
-    // 90% is what is wanted, and printed above; a second pass over the dump would halve it, other work
-    // on the machine takes a tenth from one run and not from the next.
-    assert.ok(ratio >= 0.75, `raw ${theirs} ms, ours ${ours} ms`);
+    console.log(`      raw ${theirs} ms, ours ${ours} ms: ${(ratio() * 100).toFixed(0)}%`);
+    assert.ok(ratio() >= 0.9, `raw ${theirs} ms, ours ${ours} ms`);
   });
+
+  interface SmallDisk {
+    /** What is on it before the job. */
+    before?: (disk: string) => void;
+    /** Runs once the dump has begun. */
+    meanwhile?: (disk: string) => void;
+  }
+  /** The whole job on a backup volume of a size, and what is on that afterwards. */
+  async function withSmallDisk(size: string, { before, meanwhile }: SmallDisk = {}) {
+    const disk = site.sandbox.volume("disk", DATABASE_USER);
+    assert.equal(
+      spawnSync("mount", ["-t", "tmpfs", "-o", `size=${size},mode=777`, "disk", disk]).status,
+      0,
+    );
+    try {
+      before?.(disk);
+      const mounts = { "/backup": disk };
+      const state = await site.fetchState({}, mounts);
+      assert.equal(state.status, 0, state.output);
+      const running = await site.spawnBackup({}, mounts);
+      if (meanwhile) {
+        await until("the dump", async () => running.output().includes("dumping"));
+        meanwhile(disk);
+      }
+      const result = await running.finished;
+      const left = fs.readdirSync(disk).filter((name) => !name.startsWith("."));
+      return { ...result, left };
+    } finally {
+      spawnSync("umount", [disk]);
+    }
+  }
 
   describe("fails, and publishes nothing, when", () => {
     let before: string[];
-    beforeEach(() => (before = site.backups()));
+    let sums: string[];
+    /** The checksum of each file of the backups that were there before. */
+    const sumsNow = () =>
+      before.flatMap((name) =>
+        fs
+          .readdirSync(site.path("backup", name))
+          .map((file) =>
+            createHash("sha256").update(fs.readFileSync(site.path("backup", name, file))),
+          )
+          .map((hash) => hash.digest("hex")),
+      );
+    const note = () => {
+      before = site.backups();
+      sums = sumsNow();
+    };
+    beforeEach(note);
     async function fails(result: { status: number | null; output: string }, message: RegExp) {
       assert.notEqual(result.status, 0, result.output);
       assert.match(result.output, message);
       assert.deepEqual(site.backups(), before);
+      assert.deepEqual(sumsNow(), sums);
       for (const secret of ["mariadb/mariadb-password", "backup/state-token"]) {
         assert.ok(!result.output.includes(site.secret(secret)));
       }
@@ -181,8 +246,7 @@ describe("backup job", () => {
     });
     it("the dump's process dies", async () => {
       const running = await started("dumping");
-      const pid = await pidOf(site, "mariadb-dump");
-      process.kill(pid, "SIGKILL");
+      kill(await pidOf(site, "mariadb-dump"));
       await fails(await running.finished, /the dump broke off/);
       clean();
     });
@@ -190,50 +254,55 @@ describe("backup job", () => {
       const running = await started("restoring");
       const server = site.path("backup", ".work/matomo-backup-1/server/socket");
       await until("the server", async () => fs.existsSync(server));
-      process.kill(await pidOf(site, "/backup/.work"), "SIGKILL");
+      kill(await pidOf(site, "--pid-file=/backup/.work"));
       await fails(await running.finished, /backup: ERROR/);
       clean();
     });
-    it("the pod is killed, at ten points; the next run cleans up", async function () {
-      this.timeout(300_000);
-      await site.value("DROP TABLE matomo_slow");
+    it("the pod is killed, at ten points; the next run cleans up", async () => {
+      await site.value("DROP TABLE IF EXISTS matomo_slow");
       const begun = Date.now();
       assert.equal((await site.backup()).status, 0);
-      const whole = Date.now() - begun;
-      before = site.backups();
+      let whole = Date.now() - begun;
+      note();
       let killed = 0;
-      for (let point = 1; point <= 10; point++) {
+      for (let run = 0; killed < 10; run++) {
+        assert.ok(run < 25, `${killed} of 10`);
         const state = await site.fetchState();
         assert.equal(state.status, 0, state.output);
         const running = await site.spawnBackup();
-        await new Promise((resolve) => setTimeout(resolve, (whole * point) / 12));
+        await new Promise((resolve) => setTimeout(resolve, (whole * (killed + 1)) / 12));
         // Every process of the pod at once, as a node that goes down takes them.
-        killAll(site, "HOSTNAME=matomo-backup-1");
+        site.killAll("HOSTNAME=matomo-backup-1");
         const { status } = await running.finished;
-        if (status !== 0) killed++;
         const proven = site.backups();
-        assert.ok(status === 0 ? proven.length === before.length + 1 : true);
         for (const name of proven) assert.equal(manifest(name).proven, true);
-        if (status !== 0) assert.deepEqual(proven, before);
-        before = proven;
+        const made = proven.filter((name) => !before.includes(name));
+        assert.deepEqual([...before, ...made].sort(), [...proven].sort());
+        // Once it is published, only old backups are left to be removed: it may be killed there as well.
+        if (made.length === 0) killed++;
+        // Other work on the machine held the first one up.
+        else whole *= 0.8;
+        assert.ok(status === 0 ? made.length === 1 : made.length <= 1);
+        assert.deepEqual(sumsNow(), sums);
+        note();
       }
-      assert.ok(killed >= 7, `${killed} of 10`);
       const result = await site.backup({ HOSTNAME: "matomo-backup-2" });
       assert.equal(result.status, 0, result.output);
       clean();
-      before = site.backups();
     });
     it("the disk has no room for it, told before anything is written", async () => {
       const result = await withSmallDisk("200m");
+      assert.deepEqual(result.left, []);
       await fails(result, /\d+ MiB are free on the backup volume, \d+ MiB are needed/);
     });
     it("the disk fills in the middle", async () => {
       await site.value(bulk("matomo_slow", 200_000));
-      const result = await withSmallDisk("900m", (disk) => {
+      const result = await withSmallDisk("900m", {
         // Something else takes the room once the check has passed.
-        fs.writeFileSync(path.join(disk, "hog"), Buffer.alloc(560 << 20));
+        meanwhile: (disk) => fs.writeFileSync(path.join(disk, "hog"), Buffer.alloc(560 << 20)),
       });
-      await site.value("DROP TABLE matomo_slow");
+      await site.value("DROP TABLE IF EXISTS matomo_slow");
+      assert.deepEqual(result.left, ["hog"]);
       await fails(result, /backup: ERROR/);
     });
     it("a table cannot be read", async () => {
@@ -265,39 +334,60 @@ describe("backup job", () => {
     });
     it("what was restored differs from the live site", async () => {
       // The client of the throw-away server loses a row on the way.
-      const bin = site.sandbox.files(
-        "bin",
-        {
-          mariadb:
-            '#!/bin/bash\ncase "$*" in *socket*execute*|*defaults-extra*) exec /usr/bin/mariadb "$@" ;; esac\n' +
-            'sed "s/^(1,/(999999,/" | exec /usr/bin/mariadb "$@"\n',
-        },
-        0o755,
-      );
-      const state = await site.fetchState();
-      assert.equal(state.status, 0);
-      const running = await site.spawnBackup(
-        { PATH: "/shims:/usr/sbin:/usr/bin:/sbin:/bin" },
-        { "/shims": bin },
-      );
-      const result = await running.finished;
-      await fails(result, /differs from the dump/);
+      const mariadb =
+        'case "$*" in *socket*execute*|*defaults-extra*) exec /usr/bin/mariadb "$@" ;; esac\n' +
+        'sed "s/^(1,/(999999,/" | exec /usr/bin/mariadb "$@"';
+      await fails(await backupWith(site, { mariadb }), /differs from the dump/);
+    });
+    it("the dump lacks a row of an unchanged table", async () => {
+      // The live site has always counted one more.
+      const count = "/usr/bin/mariadb \"$@\" | sed '1s/^30000$/30001/'; exit";
+      const mariadb = `case "$*" in *defaults-extra*COUNT*matomo_bulk*) ${count} ;; esac\nexec /usr/bin/mariadb "$@"`;
+      const result = await backupWith(site, { mariadb });
+      await fails(result, /matomo_bulk was restored with 30000 rows .*unchanged.* 30001 rows/);
+    });
+    it("the dump lacks a row of a table that cannot be read a second time", async () => {
+      const count = "/usr/bin/mariadb \"$@\" | sed '1s/^30000$/30001/'; exit";
+      const once = `[ ! -e /tmp/counted ] || exit 1; : >/tmp/counted; ${count}`;
+      const mariadb = `case "$*" in *defaults-extra*COUNT*matomo_bulk*) ${once} ;; esac\nexec /usr/bin/mariadb "$@"`;
+      const result = await backupWith(site, { mariadb });
+      await fails(result, /table matomo_bulk cannot be read a second time/);
+    });
+    for (const [file, what] of [
+      ["database.sql.zst", "dump"],
+      ["state.tar.zst", "state"],
+    ]) {
+      it(`the ${what} cannot be read for its checksum`, async () => {
+        const sha256sum = `case "$*" in */${file}) exit 1 ;; esac\nexec /usr/bin/sha256sum "$@"`;
+        const result = await backupWith(site, { sha256sum });
+        await fails(result, new RegExp(`the ${what} cannot be read again`));
+      });
+    }
+    it("the dump lacks a table of the live site", async () => {
+      const dump = 'exec /usr/bin/mariadb-dump "$@" --ignore-table=matomo.matomo_bulk';
+      const result = await backupWith(site, { "mariadb-dump": dump });
+      await fails(result, /the dump lacks tables of the live site: matomo_bulk/);
     });
     it("the client is older than the server", async () => {
-      const bin = site.sandbox.files(
-        "bin",
-        {
-          mariadbd: '#!/bin/bash\necho "mariadbd  Ver 10.3.1-MariaDB for Linux"\n',
-        },
-        0o755,
-      );
-      await site.fetchState();
-      const running = await site.spawnBackup(
-        { PATH: "/shims:/usr/sbin:/usr/bin:/sbin:/bin" },
-        { "/shims": bin },
-      );
-      const result = await running.finished;
+      const mariadbd = 'echo "mariadbd  Ver 10.3.1-MariaDB for Linux"';
+      const result = await backupWith(site, { mariadbd });
       await fails(result, /client is 10\.3, the server .*incident 19/);
+    });
+    it("the client is older, by whatever form the server's version has", async () => {
+      const forms = [
+        "10.4.2-MariaDB-1:10.4.2+maria~ubu2204",
+        "10.4.2-MariaDB-ubu2404-log",
+        "10.4.2",
+      ];
+      for (const form of forms) {
+        // `mariadb` as the job asks it for the version; what follows is another test's.
+        const mariadb = `case $* in *"SELECT VERSION()"*) echo '${form}' ;; *) exit 1 ;; esac`;
+        const client = (version: string) => `echo "mariadbd  Ver ${version}-MariaDB for Linux"`;
+        const older = await backupWith(site, { mariadb, mariadbd: client("10.3.9") });
+        await fails(older, /client is 10\.3, the server .*incident 19/);
+        const same = await backupWith(site, { mariadb, mariadbd: client("10.4.1") });
+        assert.doesNotMatch(same.output, /incident 19/, form);
+      }
     });
     it("the database refuses the password", async () => {
       const right = site.secret("mariadb/mariadb-password");
@@ -351,7 +441,7 @@ describe("backup job", () => {
           user: 65534,
           mounts: {},
           env: { TOKEN: site.secret("backup/state-token") },
-          command: ["node", "-e", script],
+          command: [process.execPath, "-e", script],
         });
         await new Promise((resolve) => server.stdout!.once("data", resolve));
         const result = await site.fetchState({ STATE_URL: "http://matomo:9100" });
@@ -360,40 +450,15 @@ describe("backup job", () => {
         await fails(result, message);
       }
     });
-
-    /** The whole job on a backup volume of a size; `meanwhile` runs once the dump has begun. */
-    async function withSmallDisk(size: string, meanwhile?: (disk: string) => void) {
-      const disk = site.sandbox.volume("disk", DATABASE_USER);
-      assert.equal(
-        spawnSync("mount", ["-t", "tmpfs", "-o", `size=${size},mode=777`, "disk", disk]).status,
-        0,
-      );
-      try {
-        const mounts = { "/backup": disk };
-        const state = await site.fetchState({}, mounts);
-        assert.equal(state.status, 0, state.output);
-        const running = await site.spawnBackup({}, mounts);
-        if (meanwhile) {
-          await until("the dump", async () => running.output().includes("dumping"));
-          meanwhile(disk);
-        }
-        const result = await running.finished;
-        const left = fs.readdirSync(disk).filter((name) => !name.startsWith("."));
-        assert.deepEqual(
-          left.filter((name) => name !== "hog"),
-          [],
-        );
-        return result;
-      } finally {
-        spawnSync("umount", [disk]);
-      }
-    }
   });
 
   describe("prunes", () => {
-    function old(name: string, proven: boolean): void {
-      fs.mkdirSync(site.path("backup", name), { recursive: true });
-      fs.writeFileSync(site.path("backup", name, "manifest.json"), `{\n  "proven": ${proven}\n}\n`);
+    function old(name: string, proven: boolean, volume = site.path("backup")): string {
+      const folder = path.join(volume, name);
+      fs.mkdirSync(folder, { recursive: true });
+      fs.writeFileSync(path.join(folder, "manifest.json"), `{\n  "proven": ${proven}\n}\n`);
+      spawnSync("chown", ["-R", `${DATABASE_USER}:${DATABASE_USER}`, folder]);
+      return folder;
     }
     it("what is older than the retention, but not what it did not make", async () => {
       for (const name of site.backups()) fs.rmSync(site.path("backup", name), { recursive: true });
@@ -402,7 +467,10 @@ describe("backup job", () => {
       fs.writeFileSync(site.path("backup", "matomo-20200101.sql.gz"), "the old chart's");
       const { status, output } = await site.backup();
       assert.equal(status, 0, output);
-      assert.match(output, /removed 2020-01-01T000000Z[^]*removed 2020-01-02T000000Z/);
+      // `fleet backup` shows the last line: it is the new backup's.
+      const order =
+        /removed 2020-01-01T000000Z[^]*removed 2020-01-02T000000Z[^]*published \S+: .*$/;
+      assert.match(output.trimEnd(), order);
       assert.equal(site.backups().length, 2);
       assert.ok(site.backups().includes("matomo-20200101.sql.gz"));
     });
@@ -417,6 +485,19 @@ describe("backup job", () => {
       await site.value("DROP VIEW broken");
       assert.deepEqual(site.backups(), ["2020-01-01T000000Z", "2020-01-02T000000Z"]);
     });
+    it("first where the old ones leave no room for a new one, but not the newest proven one", async () => {
+      const big = (name: string) => (disk: string) => {
+        old("2020-01-02T000000Z", true, disk);
+        const folder = old(name, true, disk);
+        fs.writeFileSync(path.join(folder, "database.sql.zst"), Buffer.alloc(700 << 20));
+      };
+      const made = await withSmallDisk("1000m", { before: big("2020-01-01T000000Z") });
+      assert.equal(made.status, 0, made.output);
+      assert.match(made.output, /removed 2020-01-01T000000Z[^]*dumping[^]*published/);
+      const newest = await withSmallDisk("1000m", { before: big("2020-01-03T000000Z") });
+      assert.notEqual(newest.status, 0, newest.output);
+      assert.deepEqual(newest.left, ["2020-01-03T000000Z"]);
+    });
   });
 });
 
@@ -428,7 +509,11 @@ describe("restore", () => {
     const url = "http://matomo:8082/matomo.php?idsite=1&rec=1&url=https%3A%2F%2Fexample.com%2F";
     assert.equal((await site.http("GET", url)).status, 200);
     await site.value("UPDATE matomo_user SET email = 'changed@example.com' WHERE login = 'admin'");
-    const result = await site.backup();
+    // A month's first archive is a table that comes while the backup is made.
+    const made = `mariadb "$1" matomo --execute="CREATE TABLE matomo_meanwhile AS SELECT 1 AS i"`;
+    const dump =
+      `case "$1" in --defaults-extra-file=*) ${made} ;; esac\n` + 'exec /usr/bin/mariadb-dump "$@"';
+    const result = await backupWith(site, { "mariadb-dump": dump });
     assert.equal(result.status, 0, result.output);
     await site.stopWeb();
   });
@@ -450,7 +535,7 @@ describe("restore", () => {
     for (const env of cases) {
       const { status, output } = await site.restore({ BACKUP: "newest", ...env });
       assert.equal(status, 1, output);
-      assert.match(output, /Nothing was touched.*RESTORE_OVERWRITE=yes and RESTORE_CONFIRM=/);
+      assert.match(output, /RESTORE_OVERWRITE=yes and RESTORE_CONFIRM=.* Nothing was touched\./);
     }
     assert.equal(await counts(), "1\tchanged@example.com");
   });
@@ -458,7 +543,7 @@ describe("restore", () => {
   it("refuses what is no proven backup, or is not what was proven", async () => {
     assert.match(
       (await site.restore({ BACKUP: "2020" })).output,
-      /2020 is no proven backup; there are: /,
+      /2020 is no proven backup; there are: .*Z\. Nothing was touched\./,
     );
     const [name] = site.backups();
     const copy = "2020-01-01T000000Z";
@@ -466,12 +551,14 @@ describe("restore", () => {
     fs.appendFileSync(site.path("backup", copy, "database.sql.zst"), "x");
     const { status, output } = await site.restore({ BACKUP: copy, ...confirmed });
     assert.equal(status, 1);
-    assert.match(output, /database\.sql\.zst of .* its checksum differs/);
+    assert.match(output, /database\.sql\.zst of .* its checksum differs\. Nothing was touched\./);
     fs.rmSync(site.path("backup", copy), { recursive: true });
   });
 
-  it("brings the whole site back into an empty database and volume, tokens valid", async () => {
+  it("brings the whole site back into another cluster's empty volumes, tokens valid", async () => {
     await site.stopDatabase();
+    const secret = path.join(site.sandbox.dir, "secrets/mariadb/mariadb-password");
+    fs.writeFileSync(secret, "of-the-other-cluster");
     for (const volume of ["data", "state"] as const) {
       for (const entry of fs.readdirSync(site.path(volume))) {
         fs.rmSync(site.path(volume, entry), { recursive: true });
@@ -481,6 +568,7 @@ describe("restore", () => {
     const { status, output } = await site.restore({ BACKUP: "newest" });
     assert.equal(status, 0, output);
     assert.equal(await counts(), "1\tchanged@example.com");
+    assert.equal(await site.value("SELECT i FROM matomo_meanwhile"), "1");
     for (const step of [await site.layout(), await site.install()])
       assert.equal(step.status, 0, step.output);
     await site.startWeb();
@@ -505,12 +593,13 @@ describe("restore", () => {
   });
 
   it("that was killed keeps the web pod from starting, and ends well when run again", async () => {
-    const restore = site.restore({ BACKUP: "newest", ...confirmed });
+    const held = site.sandbox.shims({ zstd: "exec sleep infinity" });
+    const restore = site.restore({ BACKUP: "newest", ...confirmed, ...held.env }, held.mounts);
     await until(
       "the restore",
       async () => (await site.value("SHOW TABLES LIKE 'fleet_restore%'")) !== "",
     );
-    killAll(site, "BACKUP=newest");
+    site.killAll("RESTORE_OVERWRITE=yes");
     assert.notEqual((await restore).status, 0);
     const install = await site.install();
     assert.equal(install.status, 1);

@@ -30,7 +30,11 @@ describe("nothing is lost", () => {
   before(async () => {
     await site.start();
     await site.up();
-    client = await site.sandbox.spawn({ user: 65534, mounts: {}, command: ["node", "-e", CLIENT] });
+    client = await site.sandbox.spawn({
+      user: 65534,
+      mounts: {},
+      command: [process.execPath, "-e", CLIENT],
+    });
     await answered(20);
   });
   after(() => site.dispose());
@@ -86,10 +90,7 @@ describe("nothing is lost", () => {
   });
 
   it("while the web pod's processes are killed", async () => {
-    const { spawnSync } = await import("node:child_process");
-    for (const pid of site.pidsWith("apache2", "cmdline")) {
-      spawnSync("kill", ["-KILL", String(pid)]);
-    }
+    site.killAll("apache2", "cmdline");
     await site.web!.finished;
     await site.startWeb();
     await answered(20);

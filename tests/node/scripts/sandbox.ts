@@ -126,6 +126,18 @@ export class Sandbox {
     return dir;
   }
 
+  /** Mounts and environment by which these scripts stand before the image's own programs. */
+  shims(programs: Record<string, string>) {
+    const scripts = Object.entries(programs).map(([name, script]) => [
+      name,
+      `#!/bin/bash\n${script}\n`,
+    ]);
+    return {
+      mounts: { "/shims": this.files("bin", Object.fromEntries(scripts), 0o755) },
+      env: { PATH: "/shims:/usr/sbin:/usr/bin:/sbin:/bin" },
+    };
+  }
+
   /** Starts a container; its output goes to `output` of what is returned, and to the promise. */
   async spawn(container: Container): Promise<Running> {
     const lower = await rootOf(container.image);
@@ -183,11 +195,20 @@ export class Sandbox {
     });
   }
 
+  /** Ends every container at once, as a node does that is lost. */
+  async loseContainers(): Promise<void> {
+    const ended = [...this.running].map((child) => child.finished);
+    for (const pid of this.processes()) {
+      if (pid !== this.network!.pid) process.kill(pid, "SIGKILL");
+    }
+    await Promise.all(ended);
+  }
+
   /** Ends all processes and removes all files. */
   async dispose(): Promise<void> {
     if (this.network) {
-      for (const pid of this.processes()) process.kill(pid, "SIGKILL");
-      await Promise.all([...this.running].map((child) => child.finished));
+      await this.loseContainers();
+      this.network.kill("SIGKILL");
     }
     if (this.dir) fs.rmSync(this.dir, { recursive: true, force: true });
   }

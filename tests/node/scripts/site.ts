@@ -2,6 +2,7 @@
  * A whole site in a sandbox: the database, the web pod's three containers in their order, and the
  * jobs, each with the mounts and the environment that the components give them.
  */
+import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
@@ -10,7 +11,8 @@ import { serverOptions } from "../../../components/database";
 import { type RenderArgs, webConfig } from "../../../components/web-config";
 import { type Container, type Result, type Running, Sandbox } from "./sandbox";
 
-const SCRIPTS = path.resolve(__dirname, "../../../components/scripts");
+export const SCRIPTS = path.resolve(__dirname, "../../../components/scripts");
+const IMAGES = path.resolve(__dirname, "../../../local/images");
 export const WEB_USER = 33;
 export const DATABASE_USER = 999;
 export const HOST = "matomo.example.com";
@@ -36,6 +38,15 @@ const RENDER: RenderArgs = {
 
 type Mounts = Container["mounts"];
 
+/** Kills a process, which may have ended by itself. */
+export function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, "ESRCH");
+  }
+}
+
 export class Site {
   readonly sandbox = new Sandbox();
   database?: Running;
@@ -60,6 +71,7 @@ export class Site {
       "matomo/matomo-email": "admin@example.com",
       "matomo/archive-token": ARCHIVE_TOKEN,
       "mariadb/mariadb-username": "mariadb-admin",
+      "mariadb/mariadb-root-password": "root'of\\the\"database",
       "mariadb/mariadb-password": 'data"base\\$pass#word;',
       "backup/state-token": STATE_TOKEN,
     });
@@ -163,29 +175,37 @@ export class Site {
     };
   }
 
-  /** Like the official image: makes the database and its user at first, then serves. */
-  async startDatabase(): Promise<void> {
+  /**
+   * The server as its pod starts it, by the entrypoint of the image's stand-in; `programs` stand before
+   * those of the image.
+   */
+  async spawnDatabase(programs: Record<string, string> = {}): Promise<Running> {
     const capacity = databaseCapacity(1024, 4);
     if (typeof capacity === "string") throw new Error(capacity);
-    const password = this.secret("mariadb/mariadb-password").replace(/[\\']/g, "\\$&");
-    const conf = this.sandbox.files("mariadb-conf", { "server.cnf": serverOptions(capacity) });
-    const script = [
-      "set -e",
-      "cd /var/lib/mysql",
-      "if [ ! -d mysql ]; then",
-      "  mariadb-install-db --no-defaults --datadir=/var/lib/mysql --skip-test-db >/dev/null",
-      "  { printf '%s\\n' 'FLUSH PRIVILEGES;' 'CREATE DATABASE matomo;'",
-      `    printf '%s\\n' "CREATE USER 'mariadb-admin'@'%' IDENTIFIED BY '$PASSWORD';"`,
-      `    echo "GRANT ALL ON matomo.* TO 'mariadb-admin'@'%';"`,
-      "  } | mariadbd --no-defaults --datadir=/var/lib/mysql --bootstrap",
-      "fi",
-      "exec mariadbd --defaults-file=/conf/server.cnf --datadir=/var/lib/mysql --port=3306 \\",
-      "  --socket=/tmp/socket --pid-file=/tmp/pid",
-    ].join("\n");
-    const container = this.mariadb(["bash", "-c", script], { PASSWORD: password });
-    container.mounts["/conf"] = `${conf}:ro`;
-    const database = await this.sandbox.spawn(container);
-    this.database = database;
+    const { sandbox } = this;
+    const text = (...parts: string[]) => fs.readFileSync(path.join(...parts), "utf8");
+    const entrypoint = text(IMAGES, "mariadb", "entrypoint.sh");
+    const own = { "docker-entrypoint.sh": entrypoint, ...programs };
+    const made = { "database-made.sh": text(SCRIPTS, "database-made.sh") };
+    const secret = (key: string) => `/run/secrets/mariadb/mariadb-${key}`;
+    const container = this.mariadb(["bash", "/opt/matomo/scripts/database-start.sh"], {
+      MARIADB_DATABASE: "matomo",
+      MARIADB_USER_FILE: secret("username"),
+      MARIADB_PASSWORD_FILE: secret("password"),
+      MARIADB_ROOT_PASSWORD_FILE: secret("root-password"),
+    });
+    const options = { "99-matomo.cnf": serverOptions(capacity) };
+    Object.assign(container.mounts, {
+      "/etc/mysql/conf.d": `${sandbox.files("mariadb-conf", options)}:ro`,
+      "/usr/local/bin": `${sandbox.files("mariadb-image", own, 0o555)}:ro`,
+      "/docker-entrypoint-initdb.d": `${sandbox.files("first-start", made, 0o555)}:ro`,
+      "/run/mysqld": sandbox.volume("mariadb-run", DATABASE_USER),
+    });
+    this.database = await sandbox.spawn(container);
+    return this.database;
+  }
+  async startDatabase(): Promise<void> {
+    const database = await this.spawnDatabase();
     await until("MariaDB", async () => {
       if (database.exitCode !== null) throw new Error(`MariaDB ended:\n${database.output()}`);
       return (await this.sql("DO 1")).status === 0;
@@ -278,13 +298,13 @@ export class Site {
     return { status, output: state.output + output };
   }
   /** With the web pod's user: kubelet hands it the backup volume by the pod's fsGroup. */
-  restore(env: Record<string, string>): Promise<Result> {
+  restore(env: Record<string, string>, mounts: Mounts = {}): Promise<Result> {
     this.give("backup", WEB_USER);
     const container = this.mariadb(["bash", "/opt/matomo/scripts/restore.sh"], {
       ...this.backupEnv,
       ...env,
     });
-    container.mounts["/state"] = this.directories.state;
+    Object.assign(container.mounts, { "/state": this.directories.state, ...mounts });
     return this.sandbox.run({ ...container, user: WEB_USER });
   }
   /** What looks like a backup. */
@@ -301,6 +321,12 @@ export class Site {
         return false; // it ended meanwhile
       }
     });
+  }
+
+  /** Kills them all, those included that are forked meanwhile. */
+  killAll(text: string, file?: "environ" | "cmdline"): void {
+    let pids: number[];
+    while ((pids = this.pidsWith(text, file)).length) pids.forEach(kill);
   }
 
   dispose(): Promise<void> {

@@ -77,7 +77,7 @@ describe("system check", () => {
     const server = await site.sandbox.spawn({
       user: 65534,
       mounts: { "/tls": `${tls}:ro` },
-      command: ["node", "-e", front],
+      command: [process.execPath, "-e", front],
     });
     await new Promise((resolve) => server.stdout!.once("data", resolve));
     fs.copyFileSync(`${tls}/cert`, site.path("webTmp", "ca.pem"));

@@ -1,7 +1,10 @@
 /** The web pod's Apache: addresses, private directories, the state port, plugins, a graceful stop. */
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
-import { Site, STATE_TOKEN, until, WEB_USER } from "./site";
+import * as path from "node:path";
+import { render } from "../../render";
+import { Sandbox } from "./sandbox";
+import { SCRIPTS, Site, STATE_TOKEN, until, WEB_USER } from "./site";
 
 const SITE = "http://matomo:8080";
 const INSIDE = "http://matomo:8082";
@@ -37,6 +40,20 @@ describe("web pod", () => {
       await site.startWeb();
       const headers = { "X-Forwarded-For": "192.0.2.1, 203.0.113.7, 198.51.100.9" };
       assert.equal(await recorded(SITE, headers), "203.0.0.0");
+    });
+    for (const pod of ["10.244.0.9", "172.20.0.9", "192.168.0.9", "::ffff:10.244.0.9"]) {
+      it(`is the pod's own for ${pod}, whatever it claims through a controller that appends`, async () => {
+        // One of them claims to have come through the public proxy of the settings.
+        for (const claimed of ["6.6.6.6", "6.6.6.6, 198.51.100.9", "6.6.6.6, 10.244.0.1"]) {
+          const headers = { "X-Forwarded-For": `${claimed}, ${pod}` };
+          const network = pod.replace("::ffff:", "").split(".").slice(0, 2).join(".");
+          assert.equal(await recorded(SITE, headers), `${network}.0.0`, claimed);
+        }
+      });
+    }
+    it("is not what a visitor claims through a load balancer that hides the visitor", async () => {
+      const headers = { "X-Forwarded-For": "6.6.6.6,10.108.0.2, 198.51.100.9" };
+      assert.equal(await recorded(SITE, headers), "10.108.0.0");
     });
     it("is an IPv6 one as well", async () => {
       const headers = { "X-Forwarded-For": "2001:db8:aaaa:bbbb::7" };
@@ -107,6 +124,20 @@ describe("web pod", () => {
       assert.equal(status, 200);
       assert.match(headers, /Content-Type: application\/x-tar/);
     });
+    it("ends when tar has more to say than a pipe holds", async () => {
+      const shim = site.path("webTmp", "shims/tar");
+      fs.mkdirSync(path.dirname(shim));
+      const says = "head --bytes=200000 /dev/zero | tr '\\0' x >&2; exit 2";
+      fs.writeFileSync(shim, `#!/bin/bash\n${says}\n`, { mode: 0o755 });
+      const script = `
+        function getallheaders() { return ["Authorization" => "Bearer ${STATE_TOKEN}"]; }
+        $_SERVER["REQUEST_METHOD"] = "GET";
+        require "/opt/matomo/scripts/state-export.php";`;
+      const shims = "PATH=/tmp/shims:/usr/bin:/bin";
+      const { output } = await site.exec("timeout", "60", "env", shims, "php", "-r", script);
+      fs.rmSync(path.dirname(shim), { recursive: true });
+      assert.match(output, /state-export: tar ended with 2, .*: x{2000}$/m);
+    });
     it("refuses others", async () => {
       assert.equal((await site.http("GET", `${STATE}/`)).status, 401);
       const wrong = { headers: { Authorization: `Bearer ${STATE_TOKEN}x` } };
@@ -164,18 +195,88 @@ describe("web pod", () => {
   });
 
   for (const signal of ["SIGTERM", "SIGWINCH"] as const) {
-    it(`answers a running request before it stops by ${signal}`, async () => {
+    it(`answers a running request before it stops, however often it is told by ${signal}`, async () => {
       const probe = site.path("html", "long.php");
-      fs.writeFileSync(probe, "<?php touch('/tmp/started'); sleep(3); echo 'whole';");
+      const go = site.path("webTmp", "go");
+      // In steps: the signal that a worker gets cuts one sleep short.
+      const busy = "for (; !file_exists('/tmp/go'); clearstatcache()) usleep(1e5);";
+      fs.writeFileSync(probe, `<?php touch('/tmp/started'); ${busy} echo 'whole';`);
       const request = site.http("GET", `${INSIDE}/long.php`);
       const started = site.path("webTmp", "started");
-      await until("the request", async () => fs.existsSync(started));
-      const stopped = site.stopWeb(signal);
-      assert.equal((await request).body, "whole");
-      assert.equal((await stopped).status, 0);
-      fs.rmSync(probe);
-      fs.rmSync(started);
-      await site.startWeb();
+      try {
+        await until("the request", async () => fs.existsSync(started));
+        const stopped = site.stopWeb(signal);
+        // Apache itself has the signal then.
+        const refused = async () => (await site.http("GET", INSIDE)).status === 0;
+        await until("no other request is taken", refused);
+        site.web!.kill(signal);
+        fs.writeFileSync(go, "");
+        assert.equal((await request).body, "whole");
+        assert.equal((await stopped).status, 0);
+      } finally {
+        fs.rmSync(probe);
+        for (const file of [started, go]) fs.rmSync(file, { force: true });
+        await site.startWeb();
+      }
+    });
+  }
+});
+
+describe("web pod that is told to stop while it starts", () => {
+  const sandbox = new Sandbox();
+  let command: string[];
+  before(async () => {
+    await sandbox.start();
+    const deployment = (await render()).find(({ type }) => type.endsWith(":Deployment"))!;
+    [{ command }] = deployment.props.spec.template.spec.containers;
+  });
+  after(() => sandbox.dispose());
+
+  it("ends at once where Apache does not know the signal yet", async () => {
+    // Apache before it has a worker: what is to be a log pipe has its name for a moment.
+    const pipe = "while kill -0 $$ 2>/dev/null; do sleep 0.05; done >/dev/null 2>&1";
+    const { mounts, env } = sandbox.shims({ apache2: `(${pipe}) & echo starts; wait` });
+    const pod = await sandbox.spawn({
+      image: "matomo",
+      user: WEB_USER,
+      mounts: { "/opt/matomo/scripts": `${SCRIPTS}:ro`, ...mounts },
+      env,
+      command: ["bash", "/opt/matomo/scripts/web-start.sh"],
+    });
+    await until("Apache", async () => pod.output().includes("starts"));
+    pod.kill("SIGTERM");
+    const { status, output } = await pod.finished;
+    assert.equal(status, 143, output);
+  });
+
+  for (const [stopped, began, signal] of [
+    ["layout.sh", ["layout.sh"], "SIGTERM"],
+    ["layout.sh", ["layout.sh"], "SIGWINCH"],
+    ["install.php", ["layout.sh", "install.php"], "SIGTERM"],
+    ["install.php", ["layout.sh", "install.php"], "SIGWINCH"],
+  ] as const) {
+    it(`finishes ${stopped} at ${signal}, and begins nothing else`, async () => {
+      const state = sandbox.volume("state", WEB_USER);
+      const go = `${state}/go`;
+      fs.rmSync(go, { force: true });
+      const shell = (step: string) =>
+        step === stopped
+          ? `echo ${step} began; until [ -e /state/go ]; do sleep 0.05; done; echo ${step} ended`
+          : `echo ${step} began; echo ${step} ended`;
+      const scripts = sandbox.files("steps", {
+        "layout.sh": shell("layout.sh"),
+        "install.php": `<?php passthru(${JSON.stringify(shell("install.php"))});`,
+        "web-start.sh": shell("web-start.sh"),
+      });
+      const mounts = { "/opt/matomo/scripts": `${scripts}:ro`, "/state": state };
+      const pod = await sandbox.spawn({ image: "matomo", user: WEB_USER, mounts, command });
+      await until(stopped, async () => pod.output().includes(`${stopped} began`));
+      pod.kill(signal);
+      fs.writeFileSync(go, "");
+      const { status, output } = await pod.finished;
+      assert.equal(status, 143, output);
+      const steps = began.flatMap((step) => [`${step} began`, `${step} ended`]);
+      assert.deepEqual(output.trim().split("\n"), steps);
     });
   }
 });

@@ -115,6 +115,37 @@ describe("the comment on GitHub", function () {
     assert.deepEqual(comments, []);
   });
 
+  /** `npm run check:comment`, as a workflow's step runs it. */
+  const post = (...args: string[]) => {
+    const tsx = path.join(checkout, "node_modules/tsx/dist/cli.mjs");
+    return execa(process.execPath, [tsx, "fleet/checks/post.ts", ...args], {
+      cwd: checkout,
+      env: {
+        PATH: process.env.PATH,
+        GITHUB_API_URL: pullRequest.api,
+        GITHUB_SERVER_URL: "https://github.example",
+        GITHUB_REPOSITORY: "team/fleet",
+        GITHUB_RUN_ID: "42",
+        GITHUB_TOKEN: TOKEN,
+      },
+      extendEnv: false,
+      reject: false,
+    });
+  };
+
+  it("does not stay when a later commit's check has no report", async () => {
+    comments.push(comment(`${MARKER}\nall is well`));
+    const { stdout, stderr } = await post("--no-report", "--pull-request", "7");
+    assert.equal(stdout, "comment updated", stderr);
+    assert.match(
+      comments[0].body,
+      /Not known.*\[log\]\(https:\/\/github\.example\/team\/fleet\/actions\/runs\/42\)/,
+    );
+    const neither = await post("--pull-request", "7");
+    assert.equal(neither.exitCode, 2);
+    assert.equal(neither.stderr, "--report <file> or --no-report is needed");
+  });
+
   it("is posted by npm run check:comment, whose summary is the same text", async () => {
     const folder = await fs.mkdtemp(path.join(os.tmpdir(), "matomo-comment-"));
     try {
@@ -122,18 +153,8 @@ describe("the comment on GitHub", function () {
       const summary = path.join(folder, "summary.md");
       const stack = { stack: "liberty", by: "preview" as const, objects: 50 };
       await writeReport(report, { stacks: [{ ...stack, changes: [], violations: [] }] });
-      const tsx = path.join(checkout, "node_modules/tsx/dist/cli.mjs");
       const args = ["--report", report, "--pull-request", "7", "--summary", summary];
-      const { stdout } = await execa(process.execPath, [tsx, "fleet/checks/post.ts", ...args], {
-        cwd: checkout,
-        env: {
-          PATH: process.env.PATH,
-          GITHUB_API_URL: pullRequest.api,
-          GITHUB_REPOSITORY: "team/fleet",
-          GITHUB_TOKEN: TOKEN,
-        },
-        extendEnv: false,
-      });
+      const { stdout } = await post(...args);
       assert.equal(stdout, "comment created");
       assert.equal(await fs.readFile(summary, "utf8"), comments[0].body);
       assert.match(comments[0].body, /\| liberty \| ✅ \|/);

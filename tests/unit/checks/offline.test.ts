@@ -3,13 +3,17 @@
  * judged by a process that has neither an engine nor a credential.
  */
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { execa } from "execa";
 import type { Report } from "../../../fleet/checks/report";
 import { CheckoutCopy } from "../../checkout-copy";
 
-const STACKS = ["liberty", "personal", "yonks"];
+const STACKS = readdirSync(path.resolve(__dirname, "../../.."))
+  .flatMap((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1] ?? [])
+  .filter((name) => name !== "local")
+  .sort();
 
 describe("check:offline", function () {
   this.timeout(60_000);

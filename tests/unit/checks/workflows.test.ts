@@ -5,6 +5,7 @@ import * as path from "node:path";
 import { execa } from "execa";
 import { parse } from "yaml";
 import packageJson from "../../../package.json";
+import { fleetLines, refusalOf } from "../../fleet-line";
 
 const checkout = path.resolve(__dirname, "../../..");
 const github = path.join(checkout, ".github");
@@ -49,7 +50,15 @@ const jobs = workflows.flatMap(([file, workflow]) =>
 );
 const prepare: { runs: { steps: Step[] } } = parse(texts["actions/prepare/action.yml"]);
 const steps = [...jobs.flatMap(([, , job]) => job.steps), ...prepare.runs.steps];
-const ofStack = (name: string) => jobs.find(([file, job]) => file === "deploy.yml" && job === name);
+/** The jobs of deploy.yml, each after the one that it needs. */
+const deployed = ((): [string, Job][] => {
+  const { jobs } = Object.fromEntries(workflows)["deploy.yml"];
+  const after = (name?: string): [string, Job][] => {
+    const next = Object.entries(jobs).filter(([, { needs }]) => needs === name);
+    return next.flatMap(([job, content]) => [[job, content], ...after(job)]);
+  };
+  return after();
+})();
 
 /** Where this part of a workflow names a secret. */
 const secretsIn = (part: unknown) => JSON.stringify(part).match(/secrets\.\w+/g) ?? [];
@@ -78,14 +87,15 @@ describe("the workflows", () => {
   it("ask the fleet for commands that it has", async () => {
     const { stdout } = await execa("npx", ["tsx", "fleet/index.ts", "--help"], { cwd: checkout });
     const known = [...stdout.matchAll(/^ {2}([a-z][\w-]*) /gm)].map(([, name]) => name);
-    const asked = Object.values(texts).flatMap((text) =>
-      [...text.matchAll(/npm run fleet -- ([\w-]+)/g)].map(([, name]) => name),
-    );
-    assert.ok(asked.length > 5);
+    const shown = [...stdout.matchAll(/^ {2}npm run fleet -- ([\w-]+) \S/gm)];
     assert.deepEqual(
-      asked.filter((name) => !known.includes(name)),
-      [],
+      [...new Set(shown.map(([, name]) => name))].sort(),
+      known.filter((name) => name !== "npm" && name !== "help").sort(),
+      "a command without an example",
     );
+    const asked = Object.values(texts).flatMap(fleetLines);
+    assert.ok(asked.length > 5);
+    for (const line of asked) assert.equal(await refusalOf(line), undefined, line);
   }).timeout(60_000);
 
   it("put nothing of an event into a shell line", () => {
@@ -120,9 +130,7 @@ describe("the workflows", () => {
     assert.deepEqual(
       given.map(([file, name]) => `${file} ${name}`),
       [
-        "deploy.yml personal",
-        "deploy.yml yonks",
-        "deploy.yml liberty",
+        ...deployed.map(([name]) => `deploy.yml ${name}`),
         "drift.yml drift",
         "pull-request.yml preview",
       ],
@@ -151,28 +159,37 @@ describe("the workflows", () => {
 
   it("end: each job has its time, each workflow its turn, and no up is cut off", () => {
     for (const [file, name, job] of jobs) {
-      assert.ok((job["timeout-minutes"] ?? 1000) <= 60, `${file} ${name}`);
+      // A deployment ends with a backup, which takes what its database takes.
+      const longest = file === "deploy.yml" ? 180 : 60;
+      assert.ok((job["timeout-minutes"] ?? 1000) <= longest, `${file} ${name}`);
     }
     for (const [file, { concurrency }] of workflows) {
       assert.equal(concurrency?.["cancel-in-progress"], file === "pull-request.yml", file);
     }
   });
 
-  it("deploy every stack of the fleet, one after the other, each with its approval and check", () => {
+  it("give a fork the pack's verdict whatever failed before it", () => {
+    const { steps } = Object.fromEntries(workflows)["pull-request.yml"].jobs.checks;
+    const verdict = steps.find(({ run }) => run?.startsWith("npm run check:offline"));
+    assert.equal(verdict?.if, "${{ !cancelled() }}");
+  });
+
+  it("deploy every stack of the fleet, one after the other, each with its approval, check and backup", () => {
     const names = fs
       .readdirSync(checkout)
       .map((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1])
       .filter((name) => name !== undefined && name !== "local");
-    const order = ["personal", "yonks", "liberty"];
+    const order = deployed.map(([name]) => name);
     assert.deepEqual([...order].sort(), names.sort(), "a stack has no job in deploy.yml");
-    order.forEach((stack, i) => {
-      const [, , job] = ofStack(stack)!;
+    assert.deepEqual(order.slice(0, 3), ["personal", "yonks", "liberty"]);
+    deployed.forEach(([stack, job], i) => {
       assert.equal(job.environment, stack);
-      assert.equal(job.needs, order[i - 1]);
+      assert.equal(job.needs, order[i - 1], "two jobs need the same one");
       const commands = job.steps.at(-1)!.run!.trim().split("\n");
       assert.deepEqual(commands, [
         `npm run fleet -- up ${stack} --yes`,
         `npm run fleet -- check ${stack}`,
+        `npm run fleet -- backup ${stack}`,
       ]);
       // A status function in it would run the job after a failure.
       assert.equal(job.if, "vars.DEPLOY == 'true'");

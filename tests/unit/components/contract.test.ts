@@ -66,12 +66,8 @@ describe("the contract of names", () => {
     assert.deepEqual([...new Set(made)].sort(), Object.keys(CONTRACT).sort());
   });
 
-  it("keys of the Secrets, each with its type", () => {
-    const keys = (name: string) => {
-      const secret = named(site, "Secret", name);
-      assert.equal(secret.type, "Opaque");
-      return Object.keys(secret.stringData).sort();
-    };
+  it("keys of the Secrets", () => {
+    const keys = (name: string) => Object.keys(named(site, "Secret", name).stringData).sort();
     assert.deepEqual(keys("matomo"), [
       "archive-token",
       "matomo-email",
@@ -83,6 +79,7 @@ describe("the contract of names", () => {
       "mariadb-root-password",
       "mariadb-username",
     ]);
+    assert.deepEqual(keys("matomo-backup"), ["state-token"]);
     assert.equal(
       named(site, "Secret", "matomo-mariadb").stringData["mariadb-username"],
       "mariadb-admin",
@@ -171,6 +168,12 @@ describe("in every scenario", () => {
           assert.equal(opts.protect, true, name);
           assert.equal(opts.retainOnDelete, true, name);
         }
+      });
+
+      it("every Secret states its type: without, an adopted one would be replaced", () => {
+        const secrets = objects(site, "Secret");
+        assert.deepEqual(names(site, "Secret").sort(), CONTRACT.Secret);
+        for (const { name, props } of secrets) assert.equal(props.type, "Opaque", name);
       });
 
       it("a password is made once, whatever its arguments become", () => {

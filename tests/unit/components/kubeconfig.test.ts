@@ -3,7 +3,9 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { stringify } from "yaml";
+import { contextOf } from "../../../components/cluster";
 import { readKubeconfig } from "../../../components/kubeconfig";
+import { SettingsError } from "../../../components/settings";
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
@@ -79,5 +81,79 @@ describe("a kubeconfig's one context", () => {
     assert.throws(read("third"), /no context "third"; allowed: first, second, broken/);
     assert.throws(read("broken"), /context "broken" names the cluster "three"/);
     assert.throws(() => readKubeconfig("", "first"), /allowed: it has none/);
+  });
+});
+
+describe("the context of a stack's settings", () => {
+  let folder: string;
+  let file: string;
+
+  beforeEach(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), "kubeconfig-"));
+    file = path.join(folder, "config");
+    fs.writeFileSync(path.join(folder, "ca.pem"), "CA");
+    fs.writeFileSync(file, kubeconfig({}, { "certificate-authority": "ca.pem" }));
+  });
+  afterEach(() => fs.rmSync(folder, { recursive: true }));
+
+  /** One fault, in the words of all settings' faults. */
+  const refused = (settings: Parameters<typeof contextOf>[0], problem: string) =>
+    assert.throws(
+      () => contextOf(settings),
+      (error: unknown) => {
+        assert.ok(error instanceof SettingsError);
+        assert.deepEqual(error.problems, [problem]);
+        return true;
+      },
+    );
+
+  it("is read from that file, with the files that it names beside it", () => {
+    const found = contextOf({ context: "first", kubeconfig: file });
+    assert.equal(found.server, "https://192.0.2.1:6443");
+    assert.equal(String(found.requestOptions().ca), "CA");
+    const relative = path.relative(process.cwd(), file);
+    assert.equal(contextOf({ context: "first", kubeconfig: relative }).text, found.text);
+  });
+
+  it("is looked for below the home folder where the file begins with ~", () => {
+    const { HOME } = process.env;
+    process.env.HOME = folder;
+    try {
+      const found = contextOf({ context: "first", kubeconfig: "~/config" });
+      assert.equal(found.server, "https://192.0.2.1:6443");
+    } finally {
+      if (HOME === undefined) delete process.env.HOME;
+      else process.env.HOME = HOME;
+    }
+  });
+
+  it("is neither KUBECONFIG's nor the current one", () => {
+    const { KUBECONFIG } = process.env;
+    process.env.KUBECONFIG = file;
+    try {
+      refused(
+        { context: "second", kubeconfig: `${folder}/none` },
+        `matomo:cluster.kubeconfig: found "${folder}/none"; allowed: a kubeconfig file that exists`,
+      );
+    } finally {
+      if (KUBECONFIG === undefined) delete process.env.KUBECONFIG;
+      else process.env.KUBECONFIG = KUBECONFIG;
+    }
+  });
+
+  it("is a fault where the file has no such context, with those that it has", () => {
+    refused(
+      { context: "third", kubeconfig: file },
+      `matomo:cluster.context: found "third"; ${file}: no context "third"; ` +
+        "allowed: first, second, broken",
+    );
+  });
+
+  it("is a fault where the context is not whole", () => {
+    refused(
+      { context: "broken", kubeconfig: file },
+      `matomo:cluster.context: found "broken"; ${file}: ` +
+        'context "broken" names the cluster "three", which is not there',
+    );
   });
 });

@@ -1,6 +1,7 @@
 /** The small pure functions: sizes, versions, annotations, checksums. */
 import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
+import { deadlineSeconds } from "../../../components/backup";
 import { ingressAnnotations } from "../../../components/edge";
 import { mountChecksum } from "../../../components/pods";
 import { half, mebibytes, parseMebibytes } from "../../../components/quantity";
@@ -19,6 +20,13 @@ describe("sizes", () => {
     assert.throws(() => mebibytes("1G"), /"1G" is no size/);
   });
   it("halved for a request", () => assert.equal(half("1Gi"), "512Mi"));
+});
+
+describe("a backup's time", () => {
+  it("grows with the database, and ends before the next night's", () => {
+    const hours = (size: string) => deadlineSeconds(size) / 3600;
+    assert.deepEqual(["512Mi", "8Gi", "20Gi", "1Ti"].map(hours), [4, 4, 10, 23]);
+  });
 });
 
 describe("versions", () => {
@@ -51,14 +59,15 @@ const DOCUMENTED = [
 ].map((name) => `nginx.ingress.kubernetes.io/${name}`);
 
 describe("annotations of the Ingress", () => {
-  const nginx = ingressAnnotations({ class: "nginx", requestsPerSecond: 20 });
+  const nginx = ingressAnnotations(20);
 
   it("are documented by the controller: ssl-protocols, rate-limit and others never worked", () => {
     const unknown = Object.keys(nginx).filter((name) => !DOCUMENTED.includes(name));
     assert.deepEqual(unknown, []);
   });
-  it("carry the body size, the time-outs and the rate", () => {
+  it("carry TLS, the body size, the time-outs and the rate", () => {
     const value = (name: string) => nginx[`nginx.ingress.kubernetes.io/${name}`];
+    assert.equal(value("force-ssl-redirect"), "true");
     assert.equal(value("proxy-body-size"), "100m");
     assert.equal(value("proxy-read-timeout"), "600");
     assert.equal(value("proxy-send-timeout"), "600");
@@ -68,7 +77,7 @@ describe("annotations of the Ingress", () => {
     assert.ok(Object.values(nginx).every((value) => typeof value === "string"));
   });
   it("are none for a controller that would not read them", () => {
-    assert.deepEqual(ingressAnnotations({ class: "traefik", requestsPerSecond: 20 }), {});
+    assert.deepEqual(ingressAnnotations(undefined), {});
   });
 });
 

@@ -5,7 +5,7 @@ import * as https from "node:https";
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, describe, it } from "mocha";
 import { generate } from "selfsigned";
-import { checkSite, type SiteAccess } from "../../../fleet/check";
+import { checkSite, dateIn, type SiteAccess } from "../../../fleet/check";
 
 const DOMAIN = "matomo.example.com";
 const TOKEN = "0123456789abcdef0123456789abcdef";
@@ -21,8 +21,13 @@ describe("fleet check", () => {
   /** Methods that do nothing, or answer with an error. */
   let deaf: Set<string>;
   let errors: Map<string, string>;
+  /** Whether each answer ends in its middle. */
+  let broken: boolean;
+  let invalidated: string[];
+  let timezone: string;
+  let sites: number[];
 
-  function answer(form: URLSearchParams): unknown {
+  let answer = (form: URLSearchParams): unknown => {
     const method = form.get("method")!;
     asked.push(method);
     if (form.get("token_auth") !== TOKEN) return { result: "error", message: "no access" };
@@ -32,6 +37,13 @@ describe("fleet check", () => {
     switch (method) {
       case "Live.getLastVisitsDetails":
         return visits.has(visitor) ? [visits.get(visitor)] : [];
+      case "SitesManager.getAllSitesId":
+        return sites;
+      case "SitesManager.getSiteFromId":
+        return { idsite: form.get("idSite"), main_url: "https://shop.example.com/en/", timezone };
+      case "CoreAdminHome.invalidateArchivedReports":
+        invalidated.push(form.get("dates")!);
+        return ["Success"];
       case "Actions.getPageUrl":
         return archived.includes(form.get("pageUrl")!) ? [{ nb_hits: 1 }] : [];
       case "PrivacyManager.deleteDataSubjects":
@@ -42,7 +54,7 @@ describe("fleet check", () => {
       default:
         return ["Success"];
     }
-  }
+  };
 
   before(async () => {
     const pem = await generate([{ name: "commonName", value: DOMAIN }], {
@@ -52,14 +64,21 @@ describe("fleet check", () => {
       urls.push(request.url!);
       const url = new URL(request.url!, `https://${DOMAIN}`);
       if (url.pathname === "/matomo.php") {
-        const { _id, url: page } = Object.fromEntries(url.searchParams);
-        if (!deaf.has("tracker")) visits.set(_id, { idVisit: visits.size + 7, page });
+        const { cid, url: page } = Object.fromEntries(url.searchParams);
+        if (!deaf.has("tracker")) visits.set(cid, { idVisit: visits.size + 7, page });
         response.writeHead(errors.has("tracker") ? 503 : 204).end();
         return;
       }
       let body = "";
       request.setEncoding("utf8").on("data", (data: string) => (body += data));
-      request.on("end", () => response.end(JSON.stringify(answer(new URLSearchParams(body)))));
+      request.on("end", () => {
+        const text = JSON.stringify(answer(new URLSearchParams(body)));
+        if (broken) {
+          // A pod that is killed in the middle.
+          response.writeHead(200, { "content-length": text.length });
+          response.write(text.slice(0, 1), () => response.destroy());
+        } else response.end(text);
+      });
     });
     await once(server.listen(0, "127.0.0.1"), "listening");
     const { port } = server.address() as AddressInfo;
@@ -76,11 +95,14 @@ describe("fleet check", () => {
     urls = [];
     deaf = new Set();
     errors = new Map();
+    broken = false;
+    invalidated = [];
+    timezone = "UTC";
+    sites = [3, 8];
   });
 
   const check = (archive?: () => Promise<string | undefined>) =>
     checkSite(site, {
-      website: "https://shop.example.com",
       progress: () => undefined,
       archive:
         archive ??
@@ -93,13 +115,54 @@ describe("fleet check", () => {
   it("takes a visit in, has it archived, finds it in the report and removes it", async () => {
     await check();
     assert.deepEqual(asked, [
+      "SitesManager.getAllSitesId",
+      "SitesManager.getSiteFromId",
       "Live.getLastVisitsDetails",
       "CoreAdminHome.invalidateArchivedReports",
       "Actions.getPageUrl",
       "PrivacyManager.deleteDataSubjects",
       "Live.getLastVisitsDetails",
     ]);
-    assert.match(archived[0], /^https:\/\/shop\.example\.com\/fleet-check-[0-9a-f]{16}$/);
+    assert.match(archived[0], /^https:\/\/shop\.example\.com\/en\/fleet-check-[0-9a-f]{16}$/);
+    assert.equal(visits.size, 0);
+    // The first website that there is: of an adopted site, number 1 may be gone.
+    assert.ok(urls.some((url) => url.includes("idsite=3&")));
+  });
+
+  it("says that there is no website", async () => {
+    sites = [];
+    await assert.rejects(check(), /has no website yet/);
+  });
+
+  it("says that an answer broke off, in place of waiting for its end", async () => {
+    broken = true;
+    await assert.rejects(check(), /aborted|socket hang up/);
+  });
+
+  it("has the day archived again that it is where the website is", async () => {
+    for (timezone of ["UTC", "Pacific/Kiritimati", "UTC-12"]) await check();
+    const now = Date.now();
+    const dates = [0, 14, -12].map((hours) => new Date(now + hours * 3600_000).toISOString());
+    assert.deepEqual(
+      invalidated,
+      dates.map((date) => date.slice(0, 10)),
+    );
+    const time = new Date("2026-03-01T20:00:00Z");
+    assert.equal(dateIn("Asia/Tokyo", time), "2026-03-02");
+    assert.equal(dateIn("America/New_York", time), "2026-03-01");
+    assert.equal(dateIn("UTC+5.5", time), "2026-03-02");
+  });
+
+  it("removes a visit that Matomo could not tell at first", async () => {
+    errors.set("Live.getLastVisitsDetails", "busy");
+    const once = answer;
+    answer = (form) => {
+      const said = once(form);
+      if (form.get("method") === "Live.getLastVisitsDetails") errors.clear();
+      return said;
+    };
+    await assert.rejects(check(), { message: "Live.getLastVisitsDetails: busy" });
+    answer = once;
     assert.equal(visits.size, 0);
   });
 
@@ -109,11 +172,7 @@ describe("fleet check", () => {
   });
 
   it("sends nothing to a certificate that is not believed", async () => {
-    const args = {
-      website: "https://a.example",
-      progress: () => undefined,
-      archive: async () => "",
-    };
+    const args = { progress: () => undefined, archive: async () => "" };
     await assert.rejects(checkSite({ ...site, ca: undefined }, args), /self-signed certificate/);
     assert.deepEqual(urls, []);
   });

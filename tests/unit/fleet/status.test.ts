@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import type { V1CronJob, V1Job } from "@kubernetes/client-node";
+import type { V1CronJob, V1Job, V1PersistentVolumeClaim, V1Pod } from "@kubernetes/client-node";
 import { describe, it } from "mocha";
+import { usedByBackups } from "../../../fleet/claims";
 import { lastRun } from "../../../fleet/runs";
 import { judge, type Status } from "../../../fleet/status";
 import { parseSettings } from "../../../components/settings";
@@ -12,6 +13,7 @@ const ago = (hours: number) => new Date(+NOW - hours * 3_600_000).toISOString();
 type Seen = Omit<Status, "problems">;
 const well: Seen = {
   site: { status: 200, trusted: true, issuer: "R10", validTo: "2027-01-30T00:00:00Z" },
+  aliases: [],
   pods: [
     { name: "matomo-1", component: "web", ready: true, restarts: 0 },
     { name: "matomo-mariadb-0", component: "mariadb", ready: true, restarts: 2 },
@@ -28,6 +30,12 @@ describe("the status of a site", () => {
   const problems = (change: Partial<Seen>, of = settings) =>
     judge({ ...well, ...change }, of, "liberty", NOW);
   const site = (change: Partial<Seen["site"]>) => ({ site: { ...well.site, ...change } });
+  const alias = (change: Partial<Seen["site"]>) => ({
+    aliases: [
+      { host: "a.example.com", ...well.site },
+      { host: "b.example.com", ...well.site, ...change },
+    ],
+  });
   const pod = (ready: boolean, waiting?: string) => ({
     pods: [{ ...well.pods[0], ready, waiting }, well.pods[1]],
   });
@@ -35,6 +43,7 @@ describe("the status of a site", () => {
 
   it("has no problem when all is well, or cannot be measured", () => {
     assert.deepEqual(problems({}), []);
+    assert.deepEqual(problems(alias({})), []);
     assert.deepEqual(problems({ ...claim({ used: undefined }), drift: undefined }), []);
   });
 
@@ -46,11 +55,40 @@ describe("the status of a site", () => {
   const rows: [string, Partial<Seen>, string][] = [
     ["no answer", { site: { error: "ECONNREFUSED" } }, "matomo.example.com does not answer: ECONN"],
     ["an error page", site({ status: 503 }), "matomo.example.com answers HTTP 503"],
-    ["a certificate that ends", site({ validTo: "2026-12-08T11:00:00Z" }), "ends in 13 days"],
-    ["a certificate nobody believes", site({ trusted: false }), "no browser believes"],
+    [
+      "a certificate that ends",
+      site({ validTo: "2026-12-08T11:00:00Z" }),
+      "the certificate of matomo.example.com ends in 13 days, on 2026-12-08T11:00:00Z",
+    ],
+    [
+      "a certificate nobody believes",
+      site({ trusted: false }),
+      "no browser believes the certificate of matomo.example.com, which is R10's",
+    ],
+    [
+      "a second host name without an answer",
+      alias({ error: "ENOTFOUND" }),
+      "b.example.com does not answer: ENOTFOUND",
+    ],
+    ["its error page", alias({ status: 404 }), "b.example.com answers HTTP 404"],
+    [
+      "its certificate that ends",
+      alias({ validTo: "2026-12-08T11:00:00Z" }),
+      "the certificate of b.example.com ends in 13 days",
+    ],
+    [
+      "its certificate nobody believes",
+      alias({ trusted: false }),
+      "no browser believes the certificate of b.example.com, which is R10's",
+    ],
     ["a missing pod", { pods: [well.pods[0]] }, "no pod of mariadb"],
     ["a pod that is not ready", pod(false), "pod matomo-1 is not ready"],
     ["and why", pod(false, "CrashLoopBackOff: x"), "is not ready: CrashLoopBackOff: x"],
+    [
+      "a Secret that the database does not know",
+      { refusal: "ERROR 1045 (28000): Access denied" },
+      "refuses the mariadb-password of Secret matomo-mariadb, which backups and new pods use: ERROR",
+    ],
     ["a claim without a volume", claim({ phase: "Pending" }), "claim matomo is Pending"],
     ["a full volume", claim({ used: 0.9 }), "claim matomo is 90 % full"],
     [
@@ -85,8 +123,15 @@ describe("the status of a site", () => {
 });
 
 describe("the last run of a CronJob", () => {
-  const cronJob = (status: object = {}, created = ago(100)): V1CronJob => ({
-    metadata: { uid: "own", creationTimestamp: new Date(created) },
+  const cronJob = (status: object = {}, deployed = ago(100)): V1CronJob => ({
+    metadata: {
+      uid: "own",
+      creationTimestamp: new Date(ago(9999)),
+      managedFields: [
+        { manager: "kube-controller-manager", time: new Date(ago(1)) },
+        { manager: "pulumi-kubernetes-matomo", time: new Date(deployed) },
+      ],
+    },
     spec: {
       schedule: "0 3 * * *",
       startingDeadlineSeconds: 3600,
@@ -94,11 +139,18 @@ describe("the last run of a CronJob", () => {
     },
     status,
   });
-  const job = (name: string, type: "Complete" | "Failed", hours: number, uid = "own"): V1Job => ({
+  const OURS = { "matomo-fleet/mounts": "0" };
+  const job = (
+    name: string,
+    type: "Complete" | "Failed",
+    hours: number,
+    { uid = "own", annotations = OURS as object } = {},
+  ): V1Job => ({
     metadata: {
       name,
       ownerReferences: [{ apiVersion: "batch/v1", kind: "CronJob", name: "backup", uid }],
     },
+    spec: { template: { metadata: { annotations: { ...annotations } } } },
     status: { conditions: [{ type, status: "True", lastTransitionTime: new Date(ago(hours)) }] },
   });
 
@@ -115,7 +167,20 @@ describe("the last run of a CronJob", () => {
   });
 
   it("is no other CronJob's", () => {
-    assert.equal(lastRun(cronJob(), [job("a", "Complete", 1, "other")], NOW).success, undefined);
+    assert.equal(
+      lastRun(cronJob(), [job("a", "Complete", 1, { uid: "other" })], NOW).success,
+      undefined,
+    );
+  });
+
+  it("is none of the chart's that made the CronJob, nor what it remembers of them", () => {
+    const old = { annotations: {} };
+    const adopted = cronJob({ lastSuccessfulTime: new Date(ago(4)) }, ago(3));
+    const jobs = [job("a", "Complete", 4, old), job("b", "Failed", 2, old)];
+    assert.deepEqual(lastRun(adopted, jobs, NOW), {
+      ...{ success: undefined, failed: undefined, overdue: false },
+    });
+    assert.equal(lastRun(adopted, [...jobs, job("c", "Complete", 1)], NOW).success, ago(1));
   });
 
   it("failed when a Job failed after the last good one, not before it", () => {
@@ -134,5 +199,57 @@ describe("the last run of a CronJob", () => {
 
   it("is not overdue on a site that is younger than its schedule", () => {
     assert.equal(lastRun(cronJob({}, ago(2)), [], NOW).overdue, false);
+  });
+});
+
+describe("the use of the backup volume", () => {
+  const pod = (
+    at: string,
+    message?: string,
+    { component = "backup", exitCode = 0 } = {},
+  ): V1Pod => ({
+    metadata: { labels: { "app.kubernetes.io/component": component } },
+    status: {
+      containerStatuses: [
+        {
+          ...{ name: "backup", image: "mariadb", imageID: "", ready: false, restartCount: 0 },
+          state: { terminated: { exitCode, finishedAt: new Date(at), message } },
+        },
+      ],
+    },
+  });
+  const claim = ({
+    made = "2026-11-01T00:00:00Z",
+    storage = "1",
+  } = {}): V1PersistentVolumeClaim => ({
+    metadata: { creationTimestamp: new Date(made) },
+    status: { capacity: { storage } },
+  });
+  const said = (bytes: number, free: number) => JSON.stringify({ volume: { bytes, free } });
+
+  it("is what the newest pod that ended well said", () => {
+    const pods = [
+      pod("2026-11-23T03:10:00Z", said(100, 25)),
+      pod("2026-11-24T03:10:00Z", said(100, 20)),
+      pod("2026-11-22T03:10:00Z", said(100, 50)),
+      pod("2026-11-25T03:10:00Z", said(100, 1), { exitCode: 1 }),
+      pod("2026-11-26T03:10:00Z", said(100, 2), { component: "archive" }),
+      pod("2026-11-26T04:10:00Z"),
+    ];
+    assert.equal(usedByBackups(pods, claim()), 0.8);
+  });
+
+  it("is less of a claim that has grown since, and nothing of one that was made since", () => {
+    const pods = [pod("2026-11-24T03:10:00Z", said(2 ** 30, 2 ** 28))];
+    assert.equal(usedByBackups(pods, claim({ storage: "1Gi" })), 0.75);
+    assert.equal(usedByBackups(pods, claim({ storage: "2Gi" })), 0.375);
+    const anew = claim({ made: "2026-11-24T09:00:00Z" });
+    assert.equal(usedByBackups(pods, anew), undefined);
+  });
+
+  it("is not known without such a pod, or when it said something else", () => {
+    for (const pods of [[], [pod("2026-11-23T03:10:00Z")], [pod("2026-11-23T03:10:00Z", "?")]]) {
+      assert.equal(usedByBackups(pods, claim()), undefined);
+    }
   });
 });

@@ -4,10 +4,16 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { ExecaError } from "execa";
-import { ownKubeconfig } from "../../../local/deployment";
+import { stringify } from "yaml";
+import { ownCluster, ownKubeconfig } from "../../../local/deployment";
 import { UserError, runCommand } from "../../../local/errors";
 import { goEnvironment } from "../../../local/go";
-import { cacheFolder, contextStateFolder } from "../../../local/paths";
+import {
+  cacheFolder,
+  contextStateFolder,
+  defaultStateFolder,
+  localContext,
+} from "../../../local/paths";
 import { elapsedReport } from "../../../local/progress";
 
 describe("local commands", () => {
@@ -52,6 +58,64 @@ describe("local commands", () => {
     } finally {
       fs.rmSync(folder, { recursive: true });
     }
+  });
+
+  describe("follow the cluster that the stack `local` is bound to", () => {
+    let project: string;
+    const own = { context: "mine", kubeconfig: "own.yaml" };
+    const embedded = {
+      context: localContext,
+      kubeconfig: path.join(defaultStateFolder, "kubeconfig"),
+    };
+    const bind = (cluster: object) =>
+      fs.writeFileSync(
+        path.join(project, "Pulumi.local.yaml"),
+        stringify({ config: { "matomo:cluster": cluster } }),
+      );
+
+    beforeEach(() => {
+      project = fs.mkdtempSync(path.join(os.tmpdir(), "project-"));
+      fs.writeFileSync(path.join(project, "own.yaml"), "contexts: [{ name: mine }]");
+    });
+    afterEach(() => fs.rmSync(project, { recursive: true }));
+
+    it("which is the embedded one, as the checkout has it", () => {
+      assert.equal(ownCluster(undefined), undefined);
+      assert.equal(ownCluster(undefined, project), undefined, "no file at all");
+      bind(embedded);
+      assert.equal(ownCluster(undefined, project), undefined);
+    });
+
+    it("or another one, of the project's own file or of kubectl's", () => {
+      const kubeconfig = path.join(project, "own.yaml");
+      bind(own);
+      assert.deepEqual(ownCluster(undefined, project), { context: "mine", kubeconfig });
+      bind({ context: "mine", kubeconfig });
+      assert.deepEqual(ownCluster(undefined, project), { context: "mine", kubeconfig });
+    });
+
+    it("by its file too: another cluster may have the embedded one's context", () => {
+      fs.writeFileSync(path.join(project, "own.yaml"), `contexts: [{ name: ${localContext} }]`);
+      bind({ ...own, context: localContext });
+      assert.ok(ownCluster(undefined, project));
+    });
+
+    it("and say before anything is built what is not there", () => {
+      const refused = (cluster: object, message: RegExp) => {
+        bind(cluster);
+        assert.throws(
+          () => ownCluster(undefined, project),
+          (error: Error) => error instanceof UserError && message.test(error.message),
+        );
+      };
+      refused(
+        { ...own, context: "m" },
+        /^matomo:cluster of Pulumi\.local\.yaml: found "m"; .*: mine$/,
+      );
+      refused({ ...own, kubeconfig: "no.yaml" }, /: found no kubeconfig at .*no\.yaml$/);
+      refused({ ...embedded, context: "m" }, /^matomo:cluster of Pulumi\.local\.yaml: found /);
+      refused({ doks: "shop" }, /: found \{"doks":"shop"\}; allowed here: \{"context"/);
+    });
   });
 
   it("show every line on a terminal and only prose elsewhere", () => {

@@ -94,8 +94,8 @@ describe("daemons", () => {
   it("says what one that is never ready logged", async () => {
     shell("slow", "echo waiting for etcd; exec sleep 60");
     await assert.rejects(
-      awaitDaemon(folder, "slow", async () => false, 300),
-      /^Error: slow was not ready after 0.3 s; the end of its log:\nwaiting for etcd/,
+      awaitDaemon(folder, "slow", async () => false, 2_000),
+      /^Error: slow was not ready after 2 s; the end of its log:\nwaiting for etcd/,
     );
   });
 

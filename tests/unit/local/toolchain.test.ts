@@ -25,12 +25,16 @@ describe("toolchain", () => {
   let sources: string;
   const searchPath = process.env.PATH;
 
-  /** Puts a `go` on PATH that logs each build and then runs `build` in sh; $OUT is its output. */
-  function fakeGo(build: string, version = "go1.26.0"): void {
+  /**
+   * Puts a `go` on PATH that logs each build and then runs `build` in sh; $OUT is its output. Modules
+   * are downloaded by `download`.
+   */
+  function fakeGo(build: string, version = "go1.26.0", download = ":"): void {
     const script = [
       "#!/bin/sh",
       `case "$1" in`,
       `env) echo ${version};;`,
+      `list) ${download};;`,
       `build) while [ "$1" != -o ]; do shift; done; OUT=$2`,
       `echo build >>${folder}/builds`,
       build,
@@ -111,6 +115,27 @@ describe("toolchain", () => {
     await assert.rejects(ensureArtefact(artefact, { cache, sources, report }), /undefined: x/);
     assert.deepEqual(fs.readdirSync(cache), []);
     assert.deepEqual(lines, ["undefined: x"]);
+  });
+
+  /** A download that fails so often before it works. */
+  const failing = (times: number) =>
+    `echo try >>${folder}/tries; [ $(wc -l <${folder}/tries) -gt ${times} ] || ` +
+    "{ echo 'proxy: 503' >&2; exit 1; }";
+
+  it("tries a failed download again, and says so", async () => {
+    fakeGo("printf '#!/bin/sh\\n' >$OUT", undefined, failing(2));
+    const lines: string[] = [];
+    const report = (line: string) => lines.push(line);
+    await ensureArtefact(artefact, { cache, sources, report });
+    const line = "a download failed and is tried again: proxy: 503";
+    assert.deepEqual(lines, [line, line]);
+  });
+
+  it("gives up a download that fails three times, in its own words", async () => {
+    fakeGo("printf '#!/bin/sh\\n' >$OUT", undefined, failing(3));
+    await assert.rejects(ensureArtefact(artefact, { cache, sources }), /proxy: 503/);
+    assert.deepEqual(fs.readdirSync(cache), []);
+    assert.equal(builds(), 0);
   });
 
   it("builds anew after a build that was killed, and clears up behind it", async () => {

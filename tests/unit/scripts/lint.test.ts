@@ -1,10 +1,11 @@
-/** Every script that runs in a pod: shellcheck's and PHP's grammar, a header, the secrets' rules. */
+/**
+ * Every script that runs in a pod: PHP's grammar, a header, the secrets' rules. What needs more than
+ * npm (shellcheck, PHP itself) is in tests/node/scripts/lint.test.ts.
+ */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { Engine } from "php-parser";
-import { shellcheck } from "./shellcheck";
 
 const SCRIPTS = path.resolve(__dirname, "../../../components/scripts");
 const LOOKALIKE = path.resolve(__dirname, "../../lookalike/matomo");
@@ -25,20 +26,6 @@ function parsePhp(file: string): void {
 }
 
 describe("scripts of the pods", () => {
-  it("are shell that shellcheck has nothing to say about", function () {
-    this.timeout(60_000);
-    const { stdout, status } = spawnSync(shellcheck(), ["--external-sources", ...shell], {
-      cwd: SCRIPTS,
-      encoding: "utf8",
-    });
-    assert.equal(stdout, "");
-    assert.equal(status, 0);
-  });
-  it("are linted for real: shellcheck finds an unquoted variable", function () {
-    this.timeout(60_000);
-    const { status } = spawnSync(shellcheck(), ["-"], { input: "#!/bin/sh\nrm $1\n" });
-    assert.equal(status, 1);
-  });
   for (const file of php) {
     it(`${file} is PHP`, () => parsePhp(path.join(SCRIPTS, file)));
   }

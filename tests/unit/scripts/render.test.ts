@@ -11,7 +11,7 @@ const ARGS: RenderArgs = {
   workers: 6,
   phpMemoryMib: 160,
   opcacheMib: 256,
-  proxies: ["10.0.0.0/8", "2400:cb00::/32"],
+  proxies: ["203.0.113.0/24", "2400:cb00::/32"],
   geoip: true,
   privacy: { anonymizeIp: 2, doNotTrack: true },
 };
@@ -61,7 +61,7 @@ describe("configuration of the web pod", () => {
   it("names workers and proxies to Apache", () => {
     const files = webConfig(ARGS);
     assert.match(files["site.conf"], /^Define WORKERS 6$/m);
-    assert.match(files["proxies.conf"], /^RemoteIPInternalProxy 10\.0\.0\.0\/8$/m);
+    assert.match(files["proxies.conf"], /^RemoteIPInternalProxy 203\.0\.113\.0\/24$/m);
     assert.match(files["proxies.conf"], /^RemoteIPInternalProxy 2400:cb00::\/32$/m);
   });
   it("tells install.php all it needs, and no secret", () => {

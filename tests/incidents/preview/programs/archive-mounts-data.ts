@@ -2,16 +2,13 @@
 import { Deployment } from "@pulumi/kubernetes/apps/v1";
 import { CronJob } from "@pulumi/kubernetes/batch/v1";
 import { PersistentVolumeClaim } from "@pulumi/kubernetes/core/v1";
-import { bounded, labels, mounting, namespace, Options, template } from "../parts";
+import { bounded, claimSpec, labels, mounting, namespace, Options, template } from "../parts";
 
 export default function (options: Options): void {
   const metadata = { namespace: namespace("incident-2", options) };
   new PersistentVolumeClaim(
     "data",
-    {
-      metadata: { name: "data", ...metadata },
-      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
-    },
+    { metadata: { name: "data", ...metadata }, spec: claimSpec() },
     { ...options, protect: true },
   );
 

@@ -45,7 +45,8 @@ final class CronArchive
             Db::query("INSERT INTO $numeric (idarchive, name, idsite, date1, date2, period, ts_archived, value)
                 VALUES (?, ?, ?, ?, ?, ?, NOW(), ?)", $row);
             $row[1] = 'Actions_actions_url';
-            $row[6] = gzcompress(serialize(['visits' => $visits]));
+            $pages = $name === 'day' ? self::pages($site, $date) : [];
+            $row[6] = gzcompress(serialize(['visits' => $visits, 'pages' => $pages]));
             Db::query("INSERT INTO $blob (idarchive, name, idsite, date1, date2, period, ts_archived, value)
                 VALUES (?, ?, ?, ?, ?, ?, NOW(), ?)", $row);
             $this->requests++;
@@ -88,5 +89,31 @@ final class CronArchive
         [$numeric] = self::tables();
         return (int) Db::fetchOne("SELECT value FROM $numeric WHERE idsite = ? AND name = 'nb_visits' AND period = 1
             AND date1 = ? ORDER BY idarchive DESC LIMIT 1", [$site, gmdate('Y-m-d')]);
+    }
+
+    /** How often each page was seen since a date. */
+    private static function pages(int $site, string $date): array
+    {
+        $rows = Db::fetchAll('SELECT url, COUNT(*) AS hits FROM ' . Common::prefixTable('log_link_visit_action') .
+            ' WHERE idsite = ? AND server_time >= ? GROUP BY url', [$site, $date]);
+        return array_column($rows, 'hits', 'url');
+    }
+
+    /** The report of one page is what was archived: what is removed since is in it until the next run. */
+    public static function hits(int $site, string $url): array
+    {
+        [, $blob] = self::tables();
+        $value = Db::fetchOne("SELECT value FROM $blob WHERE idsite = ? AND name = 'Actions_actions_url' AND period = 1
+            AND date1 = ? ORDER BY idarchive DESC LIMIT 1", [$site, gmdate('Y-m-d')]);
+        $hits = $value ? unserialize(gzuncompress($value))['pages'][$url] ?? 0 : 0;
+        return $hits ? [['label' => $url, 'nb_hits' => (int) $hits]] : [];
+    }
+
+    /** The next run archives the site however recent the last one is. */
+    public static function invalidate(int $site): array
+    {
+        [$numeric] = self::tables();
+        Db::query("UPDATE $numeric SET ts_archived = NOW() - INTERVAL 1 DAY WHERE idsite = ?", [$site]);
+        return ['Success. Invalidation jobs executed.'];
     }
 }

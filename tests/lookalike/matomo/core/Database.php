@@ -130,21 +130,35 @@ final class Option
 /** Files core/Updates/VERSION.php that are newer than what the database says, oldest first. */
 final class Updater
 {
+    private const COLUMN = 'log_visit.referer_url';
+
+    /** Notes core's version where there is none, before anything is made; columns have their own. */
     public function getComponentUpdates(): array
     {
-        $current = Option::get('version_core') ?: '0';
+        $current = Option::get('version_core');
+        if (!$current) {
+            $current = Version::VERSION;
+            self::recordComponentSuccessfullyUpdated('core', $current);
+        }
+        $columns = Option::get('version_' . self::COLUMN) ? [] : [self::COLUMN => []];
         $versions = array_map(static fn ($file) => basename($file, '.php'), glob(PIWIK_INCLUDE_PATH . '/core/Updates/*.php'));
         usort($versions, 'version_compare');
         $versions = array_filter($versions, static fn ($version) => version_compare($version, $current, '>'));
-        return $versions ? ['core' => array_values($versions)] : [];
+        return ($versions ? ['core' => array_values($versions)] : []) + $columns;
     }
 
-    public function updateComponents(array $components): void
+    public function updateComponents(array $components): array
     {
-        foreach ($components['core'] as $version) {
+        foreach ($components['core'] ?? [] as $version) {
             require PIWIK_INCLUDE_PATH . "/core/Updates/$version.php";
             self::recordComponentSuccessfullyUpdated('core', $version);
         }
+        if (isset($components[self::COLUMN])) {
+            Db::query('ALTER TABLE ' . Common::prefixTable('log_visit') .
+                " ADD COLUMN IF NOT EXISTS referer_url VARCHAR(1500) NOT NULL DEFAULT ''");
+            self::recordComponentSuccessfullyUpdated(self::COLUMN, 'VARCHAR(1500) NOT NULL');
+        }
+        return ['coreError' => false, 'errors' => []];
     }
 
     public static function recordComponentSuccessfullyUpdated(string $component, string $version): void

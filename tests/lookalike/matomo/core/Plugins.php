@@ -43,14 +43,20 @@ namespace Piwik\Plugin {
             return [PIWIK_INCLUDE_PATH . '/plugins/', ...$added];
         }
 
-        /** The names of plugins whose code is there and which are activated. */
-        public function found(): array
+        /** The names of plugins whose code is there. */
+        public function present(): array
         {
             $names = [];
             foreach (self::directories() as $directory) {
                 $names = [...$names, ...array_map('basename', glob($directory . '*', GLOB_ONLYDIR))];
             }
-            return array_values(array_filter(array_unique($names), $this->isPluginActivated(...)));
+            return array_values(array_unique($names));
+        }
+
+        /** Those of them which are activated. */
+        public function found(): array
+        {
+            return array_values(array_filter($this->present(), $this->isPluginActivated(...)));
         }
 
         /** Makes custom_dimensions, without which addSite dies, and notes what is installed. */

@@ -64,6 +64,19 @@ namespace Piwik\Plugins\PrivacyManager {
             }
         }
 
+        /** Removes visits with all that they saw. */
+        public static function deleteDataSubjects(array $visits): array
+        {
+            $deleted = [];
+            foreach (['log_link_visit_action', 'log_visit'] as $table) {
+                foreach ($visits as ['idsite' => $site, 'idvisit' => $visit]) {
+                    Db::query('DELETE FROM ' . Common::prefixTable($table) . ' WHERE idsite = ? AND idvisit = ?', [$site, $visit]);
+                    $deleted[$table] = ($deleted[$table] ?? 0) + 1;
+                }
+            }
+            return $deleted;
+        }
+
         /** An address as it is stored: so many bytes of it masked, and as many steps of an IPv6 one. */
         public static function anonymized(string $address): string
         {

@@ -81,6 +81,9 @@ describe("adoption: the plan", () => {
       `[mail]\npassword = "no"\n[database]\nhost = "h"\n${line}\n[x]\n`;
     assert.equal(configPassword(config('password = "a\\"b\\\\c"')), 'a"b\\c');
     assert.equal(configPassword(config("password = plain")), "plain");
+    // As Matomo 5.0.2 wrote `a&b<c>"d$e'ü&amp;\f`.
+    const written = `password = "a&amp;b&lt;c&gt;&quot;d&#36;e'&uuml;&amp;amp;\\f"`;
+    assert.equal(configPassword(config(written)), `a&b<c>"d$e'ü&amp;\\f`);
     assert.equal(configPassword(config("port = 3306")), undefined);
   });
 });

@@ -29,6 +29,13 @@ function facts(changes: Partial<Facts> = {}): Facts {
 const cases: [string, Partial<Facts>, "healthy" | "lost" | "unclear", RegExp][] = [
   ["bound, nobody uses it", {}, "healthy", /no node has it attached/],
   ["attached", { attachments: [attached], pods: [runs] }, "healthy", /n1 has it attached/],
+  ["nobody uses it, and DigitalOcean says nothing", { cloud: "silent" }, "unclear", /ask again/],
+  [
+    "attached, and DigitalOcean says nothing",
+    { attachments: [attached], cloud: "silent" },
+    "healthy",
+    /did not say/,
+  ],
   ["at DigitalOcean, too", { cloud: { id: HANDLE } }, "healthy", /its id is a1b2/],
   ["no claim", { found: undefined, volume: undefined }, "lost", /there is no claim/],
   ["no PersistentVolume", { volume: undefined }, "lost", /PersistentVolume pvc-1 is gone/],
@@ -39,6 +46,12 @@ const cases: [string, Partial<Facts>, "healthy" | "lost" | "unclear", RegExp][] 
     /make a PersistentVolume pvc-1 again that names a1b2/,
   ],
   [
+    "no PersistentVolume, and DigitalOcean says nothing",
+    { volume: undefined, cloud: "silent" },
+    "unclear",
+    /did not say whether it has Volume pvc-1.*ask again/s,
+  ],
+  [
     "no volume yet",
     { found: { uid: "u", phase: "Pending" }, volume: undefined, warnings: ["quota"] },
     "unclear",
@@ -47,10 +60,32 @@ const cases: [string, Partial<Facts>, "healthy" | "lost" | "unclear", RegExp][] 
   ["the driver says so", { attachments: [refused(NOT_FOUND)], pods: [waits] }, "lost", /NotFound/],
   ["an event says so", { warnings: [NOT_FOUND], pods: [waits] }, "lost", /NotFound/],
   [
+    "the driver says so, DigitalOcean says nothing",
+    { attachments: [refused(NOT_FOUND)], cloud: "silent" },
+    "lost",
+    /did not say/,
+  ],
+  [
     "the driver says so, DigitalOcean has another of its name",
     { attachments: [refused(NOT_FOUND)], cloud: { id: "other" } },
     "lost",
     /its id is other/,
+  ],
+  [
+    "the driver says so, DigitalOcean has another of the name that the program will give",
+    {
+      volume: { uid: "v", name: NAME, handle: HANDLE, ofProgram: true },
+      attachments: [refused(NOT_FOUND)],
+      cloud: { id: "other" },
+    },
+    "unclear",
+    /another Volume of its name/,
+  ],
+  [
+    "nobody uses it, and DigitalOcean has another of its name",
+    { cloud: { id: "other" } },
+    "unclear",
+    /another Volume of its name/,
   ],
   [
     "the driver says so, DigitalOcean has it",

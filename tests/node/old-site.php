@@ -21,6 +21,8 @@ charset = "utf8mb4"
 [General]
 salt = "0123456789abcdef0123456789abcdef"
 trusted_hosts[] = "matomo.local.example.com"
+proxy_client_headers[] = "HTTP_X_FORWARDED_FOR"
+enable_browser_archiving_triggering = 1
 
 [mail]
 host = "smtp.example.com"

@@ -1,0 +1,127 @@
+/**
+ * `repair-volume` with `storage.mode: volumes`: the Volume that is lost is a resource of the stack, and
+ * its successor has the same name.
+ */
+import assert from "node:assert/strict";
+import { daemonPid } from "../../local/daemons";
+import { type FleetBench, openBench } from "./bench";
+import { LogServer } from "./log-server";
+import { secondsOfLook, Volumes } from "./volumes";
+import { WaitingCronJob } from "./waiting-cron-job";
+
+const OWN = { "matomo:storage": { mode: "volumes" } };
+const HOST = "matomo.personal.example.com";
+const BACKUP = "2026-11-20T030000Z";
+const volumeOf = (claim: string) => `matomo-personal-${claim}`;
+
+describe("fleet repair-volume with Volumes of the stack's own", () => {
+  let bench: FleetBench;
+  let volumes: Volumes;
+
+  before(async () => {
+    bench = await openBench("personal", OWN);
+    volumes = new Volumes(bench.site);
+    await bench.site.up();
+  });
+  after(() => bench?.site.close());
+
+  const repair = (...more: string[]) => bench.run("repair-volume", "personal", ...more);
+  /** What the state has, by name and the provider's id. */
+  async function resources(): Promise<string[]> {
+    const { resources } = JSON.parse(await bench.site.state()).deployment;
+    return resources.map(({ urn, id }: Record<string, string>) => `${urn} ${id}`);
+  }
+
+  /** Looks at the backup's volume, which takes no longer than it may. */
+  async function look(): Promise<string> {
+    const running = bench.start({}, "repair-volume", "personal", "backup");
+    const seconds = await secondsOfLook(running);
+    const { stdout, stderr, exitCode } = await running;
+    assert.ok(seconds < 10, `it took ${seconds} s`);
+    assert.notEqual(exitCode, 0);
+    return `${String(stdout)}\n${String(stderr)}\n`;
+  }
+
+  for (const [who, daemon, said] of [
+    ["DigitalOcean", "cloud", /^matomo-backup UNCLEAR\n.*did not say whether it has Volume/s],
+    ["the cluster", "kube-apiserver", /fleet: no answer in 7\.5 s: what is with the volumes\n/],
+  ] as const) {
+    it(`says nothing of a Volume while ${who} does not answer, and does not wait for it`, async () => {
+      const pid = daemonPid(bench.site.cluster.folder, daemon)!;
+      process.kill(pid, "SIGSTOP");
+      try {
+        assert.match(await look(), said);
+      } finally {
+        process.kill(pid, "SIGCONT");
+      }
+    });
+  }
+
+  it("finds one that is gone while nobody uses it", async () => {
+    await volumes.lose("matomo-backup");
+    const said = new RegExp(`DigitalOcean has no Volume ${volumeOf("matomo-backup")}`);
+    const text = await look();
+    assert.match(text, /^matomo-backup LOST\n/);
+    assert.match(text, said);
+  });
+
+  it("touches nothing while an up would do more than make it anew", async () => {
+    const [before_, claim] = [await resources(), await volumes.claim("matomo-backup")];
+    const { engine } = bench.site;
+    await engine.stackFile("personal", { ...OWN, "matomo:edge": { issuer: "production" } });
+    const { exitCode, stderr } = await repair("backup", "--yes");
+    await engine.stackFile("personal", OWN);
+    assert.equal(exitCode, 2, stderr);
+    assert.match(stderr, /would do more than that \(.*Issuer.*Nothing was touched/);
+    assert.deepEqual(await resources(), before_);
+    const { resourceVersion } = (await volumes.claim("matomo-backup")).metadata!;
+    assert.equal(resourceVersion, claim.metadata!.resourceVersion);
+  });
+
+  it("makes it anew, though a refresh has seen that it is gone", async () => {
+    const before_ = await volumes.ofCloud();
+    const known = await resources();
+    await bench.site.pulumi(["refresh", "--yes", "--skip-preview"]);
+    assert.equal((await resources()).length, known.length - 1);
+    const { exitCode, stderr } = await repair("backup", "--yes");
+    assert.equal(exitCode, 0, stderr);
+    assert.equal((await resources()).length, known.length);
+    const after_ = await volumes.ofCloud();
+    assert.equal(after_.size, 3);
+    for (const [name, { id }] of before_) assert.equal(after_.get(name)!.id, id);
+    await volumes.assertEachOnce();
+  });
+
+  it("brings both halves of the data back into new ones", async () => {
+    const passwords = await bench.site.passwords();
+    const waiting = new WaitingCronJob(bench.site, "matomo-backup");
+    const logs = new LogServer();
+    await waiting.start();
+    await logs.start(bench.site);
+    try {
+      const workloads = ["deployment/matomo", "statefulset/matomo-mariadb"];
+      await bench.site.kubectl("scale", ...workloads, "--replicas=0", "-n", "matomo");
+      const gone = ["--for=delete", "pod", "-l", "app.kubernetes.io/component in (web, mariadb)"];
+      await bench.site.kubectl("wait", ...gone, "-n", "matomo", "--timeout=60s");
+      const lost = [await volumes.lose("matomo"), await volumes.lose("data-matomo-mariadb-0")];
+      logs.list(BACKUP);
+      const options = ["--yes", "--overwrite", HOST];
+      const running = bench.start({}, "repair-volume", "personal", "data", ...options);
+      await waiting.kubelet.finish(await waiting.podOf(running), "Succeeded");
+      await waiting.kubelet.finish(await waiting.podOf(running), "Succeeded");
+      const { exitCode, stderr } = await running;
+      assert.equal(exitCode, 0, String(stderr));
+      for (const { id } of (await volumes.ofCloud()).values()) assert.ok(!lost.includes(id));
+      await volumes.assertEachOnce();
+      assert.deepEqual(await bench.site.passwords(), passwords);
+      assert.equal(await bench.readyPods("web"), 1);
+    } finally {
+      await waiting.stop();
+      logs.stop();
+    }
+  });
+
+  it("leaves nothing that the next up would trip over", async () => {
+    await bench.site.expectUnchanged();
+  });
+});

@@ -1,0 +1,58 @@
+/** The volumes of a site, as its claims and the cloud know them. */
+import assert from "node:assert/strict";
+import type { VolumeRecord } from "../../local/standins/digitalocean-client";
+import type { Live, Site } from "../api/harness";
+import { whenSaid } from "../said";
+import type { FleetBench } from "./bench";
+
+/**
+ * Seconds from where `repair-volume` begins to look to its end. Before that node and the engine start,
+ * which a busy machine makes long.
+ */
+export async function secondsOfLook(command: ReturnType<FleetBench["start"]>): Promise<number> {
+  let began: number | undefined;
+  whenSaid(command.stderr!, "looks at the volumes", () => (began = Date.now()));
+  const { stderr } = await command;
+  assert.ok(began !== undefined, `it never looked:\n${String(stderr)}`);
+  return (Date.now() - began) / 1000;
+}
+
+export class Volumes {
+  constructor(private readonly site: Site) {}
+
+  claim(name: string): Promise<Live> {
+    return this.site.get("pvc", name);
+  }
+
+  /** Loses the volume of a claim; its id. */
+  async lose(claim: string): Promise<string> {
+    const { spec } = await this.claim(claim);
+    const handle = ["-o", "jsonpath={.spec.csi.volumeHandle}"];
+    const id = await this.site.kubectl("get", "pv", spec.volumeName, ...handle);
+    const url = `${this.site.cluster.cloudUrl}/test/volumes/${id}/lose`;
+    const { ok, status } = await fetch(url, { method: "POST" });
+    assert.ok(ok, `lose: HTTP ${status}`);
+    return id;
+  }
+
+  /** All that the cloud has, by name. */
+  async ofCloud(): Promise<Map<string, VolumeRecord>> {
+    const response = await fetch(`${this.site.cluster.cloudUrl}/v2/volumes`);
+    const { volumes } = (await response.json()) as { volumes: VolumeRecord[] };
+    return new Map(volumes.map((volume) => [volume.name, volume]));
+  }
+
+  /** Every claim has a volume of its own, and there is no other. */
+  async assertEachOnce(): Promise<void> {
+    const claims = await this.site.list("pvc");
+    const { items } = JSON.parse(await this.site.kubectl("get", "pv", "-o", "json"));
+    const volumes = items as Live[];
+    const names = volumes.map(({ metadata }) => metadata!.name!).sort();
+    assert.deepEqual(claims.map(({ spec }) => spec.volumeName).sort(), names);
+    assert.deepEqual([...(await this.ofCloud()).keys()].sort(), names);
+    for (const { metadata, spec } of volumes) {
+      const { id } = (await this.ofCloud()).get(metadata!.name!)!;
+      assert.equal(spec.csi.volumeHandle, id);
+    }
+  }
+}
