@@ -1,15 +1,12 @@
 /**
- * What a tier is made of, built with its progress on a terminal and plain lines elsewhere. As a
- * command, `tsx local/build.ts api|node`, it builds all of a tier: before tests, because a test's own
- * time limit is not made for a machine on which nothing was built yet.
+ * What a cluster and its engine are made of, built with its progress on a terminal and plain lines
+ * elsewhere. Before tests all of it: a test's own time limit is not made for a machine on which nothing
+ * was built yet.
  */
-import { Argument, Command } from "commander";
 import { Listr, PRESET_TIMER, type ListrTask } from "listr2";
 import * as artefacts from "./artefacts";
 import { installedPulumi } from "./engine-path";
-import { runCommand } from "./errors";
 import { imageSources, systems } from "./node/images";
-import { nodeRefusal } from "./node/tier";
 import { elapsedReport } from "./progress";
 import { ensureArtefact, isBuilt } from "./toolchain";
 
@@ -82,21 +79,12 @@ export async function runTasks(list: ListrTask[]): Promise<void> {
   }).run();
 }
 
-if (require.main === module) {
-  runCommand(async () => {
-    await new Command("tsx local/build.ts")
-      .description("Builds what a tier is made of.")
-      .addArgument(
-        new Argument("<tier>", "the API server's, or a real node's").choices(["api", "node"]),
-      )
-      .action(async (tier: string) => {
-        const node = tier === "node" && nodeRefusal() === undefined;
-        await runTasks([
-          ...(await commandTasks({ cluster: true, node })),
-          ...(tier === "api" ? await tasks([artefacts.actionlint], {}) : []),
-          ...(node ? await systemTasks() : []),
-        ]);
-      })
-      .parseAsync();
-  });
+/** Builds all that tests run on: the engine with it, and what only tests use. */
+export async function prepare(wanted: Wanted): Promise<void> {
+  if (!wanted.cluster) return;
+  await runTasks([
+    ...(await commandTasks(wanted)),
+    ...(await tasks([artefacts.actionlint], {})),
+    ...(wanted.node ? await systemTasks() : []),
+  ]);
 }

@@ -26,8 +26,10 @@ const SECONDS = {
   requestAnswered: 60,
   /** A command that was started ends: the engine, the fleet's, npm. */
   commandEnds: 900,
-  /** A process ends after a signal. */
+  /** A process ends after a signal, or after its work. */
   processEnds: 120,
+  /** The objects, events and logs of one failed site are copied. */
+  evidenceTaken: 60,
 } as const;
 
 /** Something that tests wait for. */

@@ -1,0 +1,185 @@
+/**
+ * `npm test`: builds what the tiers run on, runs each tier in a process of its own, whatever the others
+ * said, runs a file that failed once more, alone, and ends with a page of what failed and what took long.
+ */
+import { existsSync } from "node:fs";
+import * as fs from "node:fs/promises";
+import * as os from "node:os";
+import * as path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Command } from "commander";
+import { execa } from "execa";
+import { prepare } from "../../local/build";
+import { runCommand, UserError } from "../../local/errors";
+import { nodeRefusal } from "../../local/node/tier";
+import { checkout } from "../../local/paths";
+import { nameOf } from "../evidence";
+import { milliseconds } from "../waits";
+import { type Event, NO_FILE, readEvents } from "./events";
+import { removeLeftovers } from "./leftovers";
+import { failedFiles, lastPage, type LeftOut, type TierResult, totals } from "./page";
+import { type Wanted, wanted } from "./tiers";
+
+/** What a run leaves: XML files, what each tier printed, and evidence of failures. */
+const REPORTS = path.join("reports", "tests");
+/** Tiers that run at the same time: each of them waits for a third of its time. */
+const AT_ONCE = Math.min(2, os.availableParallelism());
+
+runCommand(async () => {
+  await new Command("npm test --")
+    .description("Runs the tests; each tier that is wanted in a process of its own.")
+    .argument("[names...]", "tiers, test files or folders of them (default: all)")
+    .option("-g, --grep <words>", "only tests whose title has these words")
+    .action(run)
+    .parseAsync();
+});
+
+async function run(names: string[], { grep }: { grep?: string }): Promise<void> {
+  const asked = chosen(names);
+  const refusal = nodeRefusal();
+  const runs = asked.filter(({ tier }) => tier.on !== "node" || refusal === undefined);
+  const leftOut = asked
+    .filter((one) => !runs.includes(one))
+    .map(({ tier }): LeftOut => ({ tier: tier.name, why: refusal! }));
+
+  await prepare({
+    cluster: runs.some(({ tier }) => tier.on !== "npm"),
+    node: runs.some(({ tier }) => tier.on === "node"),
+  });
+
+  process.chdir(checkout);
+  await fs.rm(REPORTS, { recursive: true, force: true });
+  await fs.mkdir(REPORTS, { recursive: true });
+  const interrupted = new AbortController();
+  // Each tier has the signal from the terminal too, and ends what it runs.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => interrupted.abort());
+  }
+  const mocha = grep === undefined ? [] : ["--grep", grep];
+  const results: TierResult[] = [];
+  const queue = [...runs];
+  const next = async (): Promise<void> => {
+    for (let one = queue.shift(); one; one = queue.shift()) {
+      if (interrupted.signal.aborted) return;
+      results.push(await runTier(one, mocha, runs.length > 1));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, next));
+  for (const result of results) {
+    for (const file of failedFiles(result).filter((file) => file !== NO_FILE)) {
+      if (!interrupted.signal.aborted) result.again.push(await runAgain(result, file, mocha));
+    }
+  }
+
+  const evidence = path.join(REPORTS, "evidence");
+  const folders = existsSync(evidence) ? await foldersBelow(evidence) : [];
+  console.log(lastPage(results, leftOut, folders).join("\n"));
+  const { passed, failed } = totals(results);
+  if (interrupted.signal.aborted) throw new UserError("Interrupted: not all of it was run.");
+  if (passed + failed === 0 && leftOut.length === 0) throw new UserError("No test was run.");
+  if (failed > 0) process.exitCode = 1;
+}
+
+function chosen(names: string[]): Wanted[] {
+  try {
+    return wanted(names);
+  } catch (error) {
+    throw new UserError((error as Error).message);
+  }
+}
+
+async function runTier({ tier, files }: Wanted, mocha: string[], labelled: boolean) {
+  const started = Date.now();
+  const { events, broke, left } = await runMocha(tier.name, tier.name, files, mocha, labelled);
+  const ended = new Set(events.flatMap((event) => (event.event === "file" ? [event.file] : [])));
+  // Where mocha said its end, a file without one has no test of those that were asked for.
+  const isOver = events.some(({ event }) => event === "end");
+  const notRun = isOver ? [] : files.filter((file) => !ended.has(file));
+  const ms = Date.now() - started;
+  return { tier: tier.name, ms, events, broke, notRun, again: [], left };
+}
+
+async function runAgain({ tier, left }: TierResult, file: string, mocha: string[]) {
+  const name = `${tier}-again-${nameOf(file)}`;
+  console.log(`\nOnce more, alone: ${file}`);
+  const again = await runMocha(tier, name, [file], mocha, false);
+  left.push(...again.left);
+  const failed = again.events.some(({ event }) => event === "failed");
+  return { file, events: again.events, ok: !failed && again.broke === undefined };
+}
+
+/** Runs mocha on files, in a process and a folder of its own. */
+async function runMocha(
+  tier: string,
+  name: string,
+  files: string[],
+  mocha: string[],
+  labelled: boolean,
+) {
+  // Short: the paths of sockets in it have a limit.
+  const temporary = await fs.mkdtemp(path.join(await fs.realpath(os.tmpdir()), "mt-"));
+  const evidence = path.resolve(REPORTS, "evidence", name);
+  const events = path.join(REPORTS, `${name}.events`);
+  const xunit = path.join(REPORTS, `${name}.xml`);
+  const options = [`events=${events}`, `xunit=${xunit}`, `tier=${tier}`];
+  const args = [
+    ...["--reporter", "tests/run/reporter.ts"],
+    ...options.flatMap((option) => ["--reporter-option", option]),
+    ...(process.stdout.isTTY ? ["--color"] : []),
+    ...mocha,
+  ];
+  const lines = function* (line: unknown) {
+    yield labelled ? `[${tier}] ${String(line)}` : line;
+  };
+  const log = { file: path.join(REPORTS, `${name}.log`) };
+  const child = execa("mocha", [...args, ...files], {
+    preferLocal: true,
+    reject: false,
+    buffer: false,
+    stdin: "ignore",
+    stdout: [lines, "inherit", log],
+    stderr: [lines, "inherit", log],
+    env: { TMPDIR: temporary, TEST_EVIDENCE: evidence },
+  });
+  const ended = new AbortController();
+  const stuck = endStuck(events, ended.signal, () => child.kill("SIGKILL"));
+  const { exitCode, signal } = await child;
+  ended.abort();
+  const left = await removeLeftovers(temporary, evidence);
+  if (await stuck) left.push("open handles, which kept mocha from ending");
+  const seen = readEvents(events);
+  return { events: seen, broke: await breakOf(seen, exitCode, signal, log.file), left };
+}
+
+/** Ends a mocha that has said its end and does not go: something still runs in it. True if it had to. */
+async function endStuck(events: string, ended: AbortSignal, end: () => void): Promise<boolean> {
+  const wait = (ms: number) => delay(ms, undefined, { signal: ended }).catch(() => undefined);
+  while (!ended.aborted && !readEvents(events).some(({ event }) => event === "end")) {
+    await wait(2_000);
+  }
+  await wait(milliseconds("processEnds"));
+  if (ended.aborted) return false;
+  end();
+  return true;
+}
+
+/** Why the process ended, where no failed test says it; with its last words. */
+async function breakOf(events: Event[], exitCode = 0, signal: string | undefined, log: string) {
+  const isOver = events.some(({ event }) => event === "end");
+  const hasFailed = events.some(({ event }) => event === "failed");
+  if (isOver && (signal !== undefined || exitCode === 0 || hasFailed)) return undefined;
+  const end = signal === undefined ? `exit code ${exitCode}` : signal;
+  const words = (await fs.readFile(log, "utf8")).trimEnd().split("\n").slice(-25);
+  return `its process ended by itself (${end}):\n${words.join("\n")}`;
+}
+
+/** Folders with evidence: one for each failure, below one for each process. */
+async function foldersBelow(evidence: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const run of await fs.readdir(evidence)) {
+    for (const failure of await fs.readdir(path.join(evidence, run))) {
+      found.push(path.join(evidence, run, failure));
+    }
+  }
+  return found;
+}
