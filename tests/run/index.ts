@@ -14,6 +14,7 @@ import { runCommand, UserError } from "../../local/errors";
 import { nodeRefusal } from "../../local/node/tier";
 import { checkout } from "../../local/paths";
 import { nameOf } from "../evidence";
+import { drawnBy, isSoak } from "../soak";
 import { milliseconds } from "../waits";
 import { type Event, NO_FILE, readEvents } from "./events";
 import { removeLeftovers } from "./leftovers";
@@ -55,6 +56,7 @@ async function run(names: string[], { grep }: { grep?: string }): Promise<void> 
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => interrupted.abort());
   }
+  if (!isSoak) console.log(`Of what takes long, a part is drawn: ${drawnBy}`);
   const mocha = grep === undefined ? [] : ["--grep", grep];
   const results: TierResult[] = [];
   const queue = [...runs];
@@ -73,7 +75,11 @@ async function run(names: string[], { grep }: { grep?: string }): Promise<void> 
 
   const evidence = path.join(REPORTS, "evidence");
   const folders = existsSync(evidence) ? await foldersBelow(evidence) : [];
-  console.log(lastPage(results, leftOut, folders).join("\n"));
+  const page = lastPage(results, leftOut, folders).join("\n");
+  console.log(page);
+  await fs.writeFile(path.join(REPORTS, "page.txt"), `${page.trimStart()}\n`);
+  const { GITHUB_STEP_SUMMARY: summary } = process.env;
+  if (summary) await fs.appendFile(summary, `\`\`\`\n${page}\n\`\`\`\n`);
   const { passed, failed } = totals(results);
   if (interrupted.signal.aborted) throw new UserError("Interrupted: not all of it was run.");
   if (passed + failed === 0 && leftOut.length === 0) throw new UserError("No test was run.");

@@ -6,6 +6,7 @@ import { execa } from "execa";
 import { parse } from "yaml";
 import packageJson from "../../../package.json";
 import { fleetLines, refusalOf } from "../../fleet-line";
+import { tiers } from "../../run/tiers";
 
 const checkout = path.resolve(__dirname, "../../..");
 const github = path.join(checkout, ".github");
@@ -25,6 +26,7 @@ interface Job {
   permissions?: Record<string, string>;
   env?: Record<string, string>;
   "timeout-minutes"?: number;
+  strategy?: { "fail-fast"?: boolean; matrix: { tier: string[] } };
   steps: Step[];
 }
 
@@ -79,8 +81,24 @@ describe("the workflows", () => {
     assert.ok(commands.length > 5);
     for (const command of commands) {
       if (command === "npm ci --no-audit") continue;
-      const script = /^npm run ([\w:-]+)( |$)/.exec(command)?.[1];
+      // The node's pods really run, which only root may do.
+      const own = command.replace(/^sudo --preserve-env env ("\w+=\$\w+" )+/, "");
+      const script = /^npm (?:run )?(test(?= -- )|[\w:-]+)( |$)/.exec(own)?.[1];
       assert.ok(script && script in packageJson.scripts, command);
+    }
+  });
+
+  it("run every tier of the tests, and what takes long at night", () => {
+    const { on, jobs } = Object.fromEntries(workflows)["test.yml"];
+    const { strategy, env, steps } = jobs.tier;
+    assert.deepEqual([...strategy!.matrix.tier].sort(), tiers.map(({ name }) => name).sort());
+    assert.equal(strategy?.["fail-fast"], false);
+    assert.match(env?.SOAK ?? "", /== 'schedule' .*&& '1' \|\| ''/);
+    assert.ok("schedule" in on && "pull_request" in on);
+    const cached = steps.find(({ uses }) => uses?.startsWith("actions/cache@"))?.with?.key;
+    for (const name of String(cached).match(/'local\/[^']+'/g) ?? []) {
+      const folder = name.slice(1, -1).replace(/\/\*\*$/, "");
+      assert.ok(fs.existsSync(path.join(checkout, folder)), name);
     }
   });
 
@@ -164,7 +182,8 @@ describe("the workflows", () => {
       assert.ok((job["timeout-minutes"] ?? 1000) <= longest, `${file} ${name}`);
     }
     for (const [file, { concurrency }] of workflows) {
-      assert.equal(concurrency?.["cancel-in-progress"], file === "pull-request.yml", file);
+      const isCut = ["pull-request.yml", "test.yml"].includes(file);
+      assert.equal(concurrency?.["cancel-in-progress"], isCut, file);
     }
   });
 
