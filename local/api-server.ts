@@ -9,6 +9,7 @@ import * as controlPlane from "./control-plane";
 import { daemonPid } from "./daemons";
 import { UserError } from "./errors";
 import { localContext } from "./paths";
+import { localMilliseconds } from "./patience";
 
 /**
  * The port of the cluster's last start, or a free one for a new cluster. An address that changes
@@ -54,11 +55,15 @@ export function isReady(folder: string, port: number): Promise<boolean> {
   }
   const headers = { authorization: `Bearer ${controlPlane.token(folder, localContext)}` };
   const url = `https://127.0.0.1:${port}/readyz`;
+  // Of the whole request: a server that takes the connection and says nothing is not ready either.
+  const signal = AbortSignal.timeout(localMilliseconds("requestAnswered"));
+  const options = { ca: controlPlane.authority(folder), headers, agent: false, signal };
   return new Promise((resolve) => {
     https
-      .get(url, { ca: controlPlane.authority(folder), headers, agent: false }, (response) => {
+      .get(url, options, (response) => {
         response.resume();
-        resolve(response.statusCode === 200);
+        response.on("error", () => resolve(false));
+        response.on("end", () => resolve(response.statusCode === 200));
       })
       .on("error", () => resolve(false));
   });

@@ -6,7 +6,8 @@
 import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
-import { execa } from "execa";
+import { setTimeout as delay } from "node:timers/promises";
+import { execa, ExecaError } from "execa";
 import * as lockfile from "proper-lockfile";
 import { apiServerPort, isReady } from "./api-server";
 import { customResources, etcd, kubernetes, kwok } from "./artefacts";
@@ -23,6 +24,7 @@ import {
 import { nodeDaemons, type NodeOptions, openNode, removeTraces } from "./node/node";
 import { baseObjects } from "./objects";
 import { checkout, localContext } from "./paths";
+import { localMilliseconds, localSeconds } from "./patience";
 import { ensureArtefact, type Report } from "./toolchain";
 
 export interface Cluster {
@@ -42,6 +44,9 @@ export interface ClusterOptions extends NodeOptions {
   /** Called when a step begins. Default: silent. */
   report?: Report;
 }
+
+/** Before a refused command is tried again, in milliseconds. */
+const refusedPause = 200;
 
 /** Ended in this order: nobody is left without what it speaks to. */
 const stopOrder = [
@@ -125,8 +130,43 @@ export async function openCluster(
     kubeconfig,
     folder,
     cloudUrl: await cloudUrl(folder),
-    kubectl: async (args, input) => (await execa(kubectl, args, { input, env })).stdout,
+    kubectl: (args, input) =>
+      whileRefused(folder, async () => (await execa(kubectl, args, { input, env })).stdout),
   };
+}
+
+/**
+ * How kubectl's last line ends when nobody took its connection to the API server, or the API server's to
+ * the node. A command that ran in a pod ends with another line, whatever it said itself.
+ */
+const refused = new RegExp(
+  [
+    "^The connection to the server \\S+ was refused - did you specify the right host or port\\?$",
+    "^(?:error|Unable to connect to the server): .*dial tcp \\S+: connect: connection refused$",
+    '^Error from server: (?:error dialing backend|Get "[^"]+"): dial tcp \\S+: connect: connection refused$',
+  ].join("|"),
+);
+
+/** Whether a command was certainly not carried out, for want of somebody to speak to. */
+export function wasRefused(error: unknown): boolean {
+  if (!(error instanceof ExecaError)) return false;
+  // What it printed, it did: one of several objects may have been made before the server was gone.
+  const lastLine = String(error.stderr).trim().split("\n").at(-1)!;
+  return error.stdout === "" && refused.test(lastLine);
+}
+
+/** Asks an API server that runs again while it refuses the connection. */
+async function whileRefused<T>(folder: string, ask: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + localMilliseconds("connectionTaken");
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const runs = daemonPid(folder, "kube-apiserver") !== undefined;
+      if (!runs || !wasRefused(error) || Date.now() > deadline) throw error;
+      await delay(refusedPause);
+    }
+  }
 }
 
 async function cloudUrl(folder: string): Promise<string> {
@@ -189,11 +229,12 @@ async function applyBase(cluster: Cluster, definitions: string, simulatedNodes: 
   const apply = ["apply", "--server-side", "--field-manager=embedded-cluster", "-f"];
   const standIns = path.join(checkout, "local", "standins", "crds");
   await cluster.kubectl([...apply, definitions, "-f", standIns]);
-  await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=120s"]);
+  const settled = `--timeout=${localSeconds("clusterSettles")}s`;
+  await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", settled]);
   await cluster.kubectl([...apply, "-"], text);
   if (simulatedNodes) {
-    await cluster.kubectl(["wait", "--for=condition=Ready", "node", "--all", "--timeout=60s"]);
+    await cluster.kubectl(["wait", "--for=condition=Ready", "node", "--all", settled]);
   }
-  await cluster.kubectl(["wait", "--for=create", "serviceaccount/default", "--timeout=60s"]);
+  await cluster.kubectl(["wait", "--for=create", "serviceaccount/default", settled]);
   await fs.writeFile(file, text);
 }

@@ -148,6 +148,8 @@ export function controllerDaemons(kubernetes: string, kwok: string | undefined):
         `--root-ca-file=${certificate}`,
         "--service-account-private-key-file=service-account.key",
         "--use-service-account-credentials",
+        // On a slow machine a node's word comes late, and that alone is no reason to take its pods away.
+        "--node-monitor-grace-period=10m",
         ...noServer,
       ],
     },

@@ -8,6 +8,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { execaSync } from "execa";
+import { localMilliseconds } from "./patience";
 
 export interface DaemonSpec {
   /** Name of its pid file and its log. */
@@ -24,8 +25,6 @@ interface Identity {
 }
 
 const pollMilliseconds = 20;
-/** The API server ends its open requests first and a node its containers, on a busy machine slowly. */
-const stopMilliseconds = 60_000;
 
 /** Starts a process in `folder`, detached, with its output in NAME.log. Nothing if it runs. */
 export function startDaemon(folder: string, spec: DaemonSpec): void {
@@ -64,7 +63,7 @@ export async function stopDaemon(folder: string, name: string): Promise<boolean>
   const pid = daemonPid(folder, name);
   if (pid !== undefined) {
     signal(pid, "SIGTERM");
-    if (!(await ended(folder, name, stopMilliseconds))) {
+    if (!(await ended(folder, name))) {
       await killDaemon(folder, name);
     }
   }
@@ -77,7 +76,7 @@ export async function killDaemon(folder: string, name: string): Promise<void> {
   const pid = daemonPid(folder, name);
   if (pid !== undefined) {
     signal(pid, "SIGKILL");
-    if (!(await ended(folder, name, stopMilliseconds))) {
+    if (!(await ended(folder, name))) {
       throw new Error(`${name} (process ${pid}) is still there after SIGKILL`);
     }
   }
@@ -91,20 +90,29 @@ export function daemonNames(folder: string): string[] {
 
 /**
  * Waits for a condition of a daemon. Ends early when the daemon does, and says what it logged last:
- * a wait that can only time out hides the reason.
+ * a wait that can only time out hides the reason. What a look throws is an answer that is not yet
+ * right, and is told when the time is over.
  */
 export async function awaitDaemon(
   folder: string,
   name: string,
   condition: () => Promise<boolean>,
-  milliseconds = 180_000,
+  milliseconds = localMilliseconds("daemonReady"),
 ): Promise<void> {
   const deadline = Date.now() + milliseconds;
-  while (!(await condition())) {
+  for (;;) {
+    let cause: unknown;
+    try {
+      if (await condition()) return;
+    } catch (error) {
+      cause = error;
+    }
     const alive = daemonPid(folder, name) !== undefined;
     if (!alive || Date.now() > deadline) {
       const what = alive ? `was not ready after ${milliseconds / 1000} s` : "ended at once";
-      throw new Error(`${name} ${what}; the end of its log:\n${logTail(folder, name)}`);
+      const look = cause instanceof Error ? ` (the last look: ${cause.message})` : "";
+      const log = logTail(folder, name);
+      throw new Error(`${name} ${what}${look}; the end of its log:\n${log}`, { cause });
     }
     await delay(pollMilliseconds);
   }
@@ -115,8 +123,8 @@ function logTail(folder: string, name: string): string {
   return fs.existsSync(file) ? fs.readFileSync(file, "utf8").split("\n").slice(-15).join("\n") : "";
 }
 
-async function ended(folder: string, name: string, milliseconds: number): Promise<boolean> {
-  const deadline = Date.now() + milliseconds;
+async function ended(folder: string, name: string): Promise<boolean> {
+  const deadline = Date.now() + localMilliseconds("daemonEnds");
   while (daemonPid(folder, name) !== undefined) {
     if (Date.now() > deadline) {
       return false;

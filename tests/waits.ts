@@ -3,6 +3,9 @@
  * busy with other work, and PATIENCE stretches all of them on one that is slower still.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { patience, readPatience } from "../local/patience";
+
+export { patience, readPatience };
 
 /** What tests wait for, in seconds on two cores that other work shares. */
 const SECONDS = {
@@ -35,18 +38,8 @@ const SECONDS = {
 /** Something that tests wait for. */
 export type Wait = keyof typeof SECONDS;
 
-/** How much longer than usual tests wait, by the environment's PATIENCE. Default: 1. */
-export const patience = readPatience(process.env.PATIENCE);
-
 /** How often a condition is looked at that nothing announces, in milliseconds. */
 const POLL = 200;
-
-/** @throws Error for what is not a number above 0 */
-export function readPatience(text: string | undefined): number {
-  const factor = Number(text || 1);
-  if (factor > 0 && Number.isFinite(factor)) return factor;
-  throw new Error(`PATIENCE is "${text}": it has to be a number above 0, such as 3`);
-}
 
 /** Longest wait, in seconds. */
 export function seconds(wait: Wait): number {

@@ -63,8 +63,8 @@ export async function openNode(folder: string, options: NodeOptions): Promise<No
         args: ["forward", "-from", "unix:api.sock", "-to", `127.0.0.1:${apiPort}`],
       });
       startDaemon(folder, nodeDaemon(folder, root, binaries, apiPort));
-      const socketAnswers = () => inNode(folder, ["ctr", "version"]).then(ok, notYet);
-      await awaitDaemon(folder, "node", socketAnswers);
+      const socketAnswers = () => inNode(folder, ["ctr", "version"]);
+      await awaitDaemon(folder, "node", () => socketAnswers().then(() => true));
       await importImages(folder, images);
       await cluster.kubectl(
         ["apply", "--server-side", "--field-manager=embedded-cluster", "-f", "-"],
@@ -220,6 +220,3 @@ async function isReady(cluster: Cluster): Promise<boolean> {
   ]);
   return ready === "True" && driver !== "" && dns === "1";
 }
-
-const ok = () => true;
-const notYet = () => false;

@@ -9,6 +9,7 @@ import * as path from "node:path";
 import { nodeTools } from "../artefacts";
 import type { Cluster } from "../cluster";
 import { awaitDaemon, startDaemon } from "../daemons";
+import { localMilliseconds } from "../patience";
 import { ensureArtefact } from "../toolchain";
 import { ingressAddress } from "./config";
 
@@ -31,8 +32,9 @@ export async function openSite(cluster: Cluster): Promise<string> {
   });
   const url = `http://${address}/`;
   await awaitDaemon(folder, "site", async () => {
-    const answer = await fetch(`${url}matomo.php`).catch(() => undefined);
-    return answer?.status === 200;
+    const answer = await fetch(`${url}matomo.php`, { signal: answerLimit() });
+    if (answer.status === 200) return true;
+    throw new Error(`the site answers ${answer.status}`);
   });
   return url;
 }
@@ -45,7 +47,8 @@ export async function countVisits(cluster: Cluster): Promise<number> {
 /** Tracks one page view, as the snippet in a page would; the number of visits after it. */
 export async function recordVisit(cluster: Cluster, url: string): Promise<number> {
   const page = encodeURIComponent("https://matomo.local.example.com/first-page");
-  const answer = await fetch(`${url}matomo.php?idsite=1&rec=1&url=${page}`);
+  const query = `idsite=1&rec=1&url=${page}`;
+  const answer = await fetch(`${url}matomo.php?${query}`, { signal: answerLimit() });
   if (answer.status !== 200) {
     throw new Error(`the tracker answered ${answer.status}: ${await answer.text()}`);
   }
@@ -67,6 +70,11 @@ export async function query(cluster: Cluster, sql: string): Promise<string> {
   ].join("\n");
   const pod = ["--namespace=matomo", "matomo-mariadb-0", "--container=mariadb"];
   return cluster.kubectl(["exec", ...pod, "--stdin", "--", "bash", "-c", script], sql);
+}
+
+/** A request in flight when its pod ended is never answered. */
+function answerLimit(): AbortSignal {
+  return AbortSignal.timeout(localMilliseconds("requestAnswered"));
 }
 
 /** The port, or one that the system picks for 0; undefined if somebody has it. */
