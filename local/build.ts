@@ -82,9 +82,12 @@ export async function runTasks(list: ListrTask[]): Promise<void> {
 /** Builds all that tests run on: the engine with it, and what only tests use. */
 export async function prepare(wanted: Wanted): Promise<void> {
   if (!wanted.cluster) return;
-  await runTasks([
-    ...(await commandTasks(wanted)),
-    ...(await tasks([artefacts.actionlint], {})),
-    ...(wanted.node ? await systemTasks() : []),
-  ]);
+  const list = await commandTasks(wanted);
+  if (wanted.node) list.push(...(await systemTasks()));
+  // Loaded here: whoever only starts a site has no use for it.
+  const { testTools } = await import("./test-tools");
+  for (const { artefact, sources } of await testTools(wanted)) {
+    list.push(...(await tasks([artefact], { sources })));
+  }
+  await runTasks(list);
 }

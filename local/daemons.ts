@@ -134,7 +134,8 @@ async function ended(folder: string, name: string): Promise<boolean> {
   return true;
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+/** Sends a signal to a process, which may have ended by itself. */
+export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch (error) {

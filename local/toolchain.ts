@@ -10,6 +10,13 @@ import * as path from "node:path";
 import { execa, ExecaError } from "execa";
 import * as lockfile from "proper-lockfile";
 import type { Artefact } from "./artefacts";
+import {
+  DownloadError,
+  downloading,
+  type DownloadPatience,
+  endIfStalled,
+  lastWords,
+} from "./downloads";
 import { goEnvironment, requireGo } from "./go";
 import { cacheFolder, checkout } from "./paths";
 
@@ -23,6 +30,8 @@ export interface ToolchainOptions {
   sources?: string;
   /** Progress of the build. Default: silent. */
   report?: Report;
+  /** How patient its downloads are. Default: enough for a server that is away for two minutes. */
+  patience?: DownloadPatience;
 }
 
 /** The folder of an artefact, built if it is not there yet. */
@@ -42,7 +51,7 @@ export async function ensureArtefact(
   try {
     // Another run may have built it while this one waited for the lock.
     if (!existsSync(folder)) {
-      await build(artefact, source, folder, report);
+      await build(artefact, source, folder, { report, patience: options.patience });
     }
   } finally {
     await release();
@@ -124,18 +133,29 @@ async function lock(target: string, report: Report): Promise<() => Promise<void>
   });
 }
 
-async function build(artefact: Artefact, source: string, folder: string, report: Report) {
+/** Told of a build's progress, and how patient it is. */
+interface BuildOptions {
+  report: Report;
+  patience?: DownloadPatience;
+}
+
+async function build(artefact: Artefact, source: string, folder: string, options: BuildOptions) {
   await removeLeftovers(artefact, path.dirname(folder));
   const work = await fs.mkdtemp(`${folder}.partial-`);
   const sourceCopy = path.join(work, "source");
   const output = path.join(work, "output");
   try {
-    await fs.mkdir(output);
     await fs.cp(source, sourceCopy, { recursive: true });
-    const modules = await downloadModules(artefact.modules ?? [], sourceCopy, report);
-    await artefact.files?.(modules, sourceCopy, output);
+    const modules = await downloadModules(artefact.modules ?? [], sourceCopy, options);
+    const makeFiles = async () => {
+      // What a download that broke off left of them.
+      await fs.rm(output, { recursive: true, force: true });
+      await fs.mkdir(output);
+      await artefact.files?.(modules, sourceCopy, output);
+    };
+    await downloading(makeFiles, options.report, options.patience);
     if (artefact.command) {
-      await compile(artefact.command, sourceCopy, output, report);
+      await compile(artefact.command, sourceCopy, output, options);
     }
     for (const link of artefact.links ?? []) {
       await fs.symlink(artefact.command?.output ?? "", path.join(output, link));
@@ -154,30 +174,40 @@ async function removeLeftovers(artefact: Artefact, cache: string): Promise<void>
   }
 }
 
-async function downloadModules(modules: string[], folder: string, report: Report) {
+async function downloadModules(modules: string[], folder: string, options: BuildOptions) {
   if (modules.length === 0) {
     return [];
   }
-  report(`downloading ${modules.join(", ")}`);
-  await download(["mod", "download", ...modules], folder, report);
+  options.report(`downloading ${modules.join(", ")}`);
+  await download(["mod", "download", ...modules], folder, modules.join(", "), options);
   const { stdout } = await go(["list", "-m", "-f", "{{.Dir}}", ...modules], folder);
   return stdout.split("\n");
 }
 
-/** How often a download is tried: a module proxy that is out of breath for a moment is common. */
-const DOWNLOAD_TRIES = 3;
+/** How go says that a server did not give what it should; it names an address, or what broke off. */
+const DOWNLOAD_WORDS =
+  /https?:\/\/|dial tcp|lookup \S+|unexpected EOF|timeout|timed out|connection reset|not a valid zip/;
 
-/** Runs a go command that only downloads; what fails is tried again, and told. */
-async function download(args: string[], folder: string, report: Report): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    try {
-      await go(args, folder);
-      return;
-    } catch (error) {
-      if (!(error instanceof ExecaError) || tries === DOWNLOAD_TRIES) throw error;
-      report(`a download failed and is tried again: ${String(error.stderr).trim()}`);
+/**
+ * Runs a go command that only downloads. What a server did not give is asked for again: go keeps what it
+ * has. Any other failure is the pins' or the source's own, and is thrown as it is.
+ */
+async function download(args: string[], folder: string, what: string, options: BuildOptions) {
+  const attempt = async () => {
+    const run = go(args, folder);
+    const stalled = await endIfStalled(run, options.patience);
+    if (stalled !== undefined) {
+      throw new DownloadError(what, `its server was silent for ${stalled} s`);
     }
-  }
+    await run.catch((error: unknown) => {
+      if (!(error instanceof ExecaError)) throw error;
+      const words = String(error.stderr);
+      if (!DOWNLOAD_WORDS.test(words)) throw error;
+      const line = lastWords(words, DOWNLOAD_WORDS).replace(/^go: /, "");
+      throw new DownloadError(/[\w.~/-]+@v[\w.+-]+/.exec(line)?.[0] ?? what, line);
+    });
+  };
+  await downloading(attempt, options.report, options.patience);
 }
 
 function go(args: string[], folder: string) {
@@ -188,17 +218,18 @@ async function compile(
   command: { package: string; output: string; ldflags: string },
   folder: string,
   output: string,
-  report: Report,
+  options: BuildOptions,
 ): Promise<void> {
   const ldflags = `-ldflags=-s -w ${command.ldflags}`.trimEnd();
   // No tables for a debugger: making them takes a tenth of the time, and the link leaves them out.
   const flags = ["-v", "-gcflags=all=-dwarf=false", ldflags];
   const args = ["build", ...flags, "-o", path.join(output, command.output), command.package];
   // Apart from the build, which is not tried again.
-  await download(["list", "-deps", "-f", "", command.package], folder, report);
+  const list = ["list", "-deps", "-f", "", command.package];
+  await download(list, folder, `the modules of ${command.package}`, options);
   const build = go(args, folder);
   for await (const line of build.iterable({ from: "stderr" })) {
-    report(line);
+    options.report(line);
   }
   await build;
 }

@@ -5,10 +5,19 @@
 import { existsSync, readFileSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
-import { execa } from "execa";
+import { execa, ExecaError } from "execa";
+import { DownloadError, lastWords } from "../downloads";
 import { UserError } from "../errors";
 
 const aptFolder = "/etc/apt";
+/** A server that is out of breath is asked again, one that says nothing is given up. */
+const limits = [
+  ["Acquire::Retries", "5"],
+  ["Acquire::http::Timeout", "30"],
+  ["Acquire::https::Timeout", "30"],
+];
+/** How apt says that it did not get what it asked for. */
+const downloadWords = /(?:Failed|Unable) to fetch |index files failed to download/;
 /** Memory, if there is one: dpkg waits for the disk after each of thousands of files. */
 const memory = "/dev/shm";
 /** What an image needs while it is made, in bytes. */
@@ -43,17 +52,19 @@ export async function bootstrap(recipe: string, target: string): Promise<void> {
       ...["--mode=root", "--variant=essential"],
       `--format=${target.endsWith(".tar") ? "tar" : "directory"}`,
       `--include=${packages.join(",")}`,
-      ...["--aptopt=APT::Install-Recommends false", "--aptopt=Acquire::Retries 3"],
+      "--aptopt=APT::Install-Recommends false",
+      ...limits.map(([name, value]) => `--aptopt=${name} ${value}`),
       "--dpkgopt=force-unsafe-io",
       ...excluded.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
       ...hook("prepare.sh", "essential"),
       ...hook("finish.sh", "customize"),
       ...[suite, target, "-"],
     ];
-    await execa(path.join(tools, "usr", "bin", "mmdebstrap"), args, {
-      inputFile: sourcesFile,
-      env: { PATH: `${path.join(tools, "usr", "bin")}:${process.env.PATH}`, TMPDIR: work },
-    });
+    const tool = path.join(tools, "usr", "bin", "mmdebstrap");
+    const PATH = `${path.dirname(tool)}:${process.env.PATH}`;
+    await fetching(`Debian's ${packages.join(", ")}`, () =>
+      execa(tool, args, { inputFile: sourcesFile, env: { PATH, TMPDIR: work, LC_ALL: "C" } }),
+    );
   } finally {
     await fs.rm(work, { recursive: true, force: true });
   }
@@ -91,6 +102,15 @@ async function debianSources(): Promise<{ sources: string; suite: string }> {
   );
 }
 
+/** Runs what fetches packages, and tells a server's failure from any other. */
+async function fetching(what: string, run: () => Promise<unknown>): Promise<void> {
+  await run().catch((error: unknown) => {
+    const words = error instanceof ExecaError ? String(error.stderr) : "";
+    if (!downloadWords.test(words)) throw error;
+    throw new DownloadError(what, lastWords(words, downloadWords));
+  });
+}
+
 /** Downloads one package with lists of its own and unpacks it; its folder. */
 async function unpack(name: string, sourcesFile: string, work: string): Promise<string> {
   const folder = path.join(work, "apt");
@@ -101,9 +121,13 @@ async function unpack(name: string, sourcesFile: string, work: string): Promise<
     ...["-o", `Dir::State::Lists=${folder}/lists`, "-o", `Dir::Cache=${folder}`],
     ...["-o", `Dir::Etc::SourceList=${sourcesFile}`, "-o", "Dir::Etc::SourceParts=-"],
     ...["-o", "APT::Sandbox::User=root", "-o", "Acquire::Languages=none"],
+    // Else a list that did not come would only be missed later.
+    ...["-o", "APT::Update::Error-Mode=any"],
+    ...limits.flatMap(([option, value]) => ["-o", `${option}=${value}`]),
   ];
-  await execa("apt-get", [...apt, "update"]);
-  await execa("apt-get", [...apt, "download", name], { cwd: folder });
+  const options = { cwd: folder, env: { LC_ALL: "C" } };
+  await fetching("Debian's package lists", () => execa("apt-get", [...apt, "update"], options));
+  await fetching(`Debian's ${name}`, () => execa("apt-get", [...apt, "download", name], options));
   const [archive] = (await fs.readdir(folder)).filter((file) => file.endsWith(".deb"));
   const unpacked = path.join(work, name);
   await execa("dpkg-deb", ["--extract", path.join(folder, archive), unpacked]);

@@ -10,16 +10,7 @@ import type { AddressInfo } from "node:net";
 import * as path from "node:path";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
 import { generate } from "selfsigned";
-import type { Artefact } from "../../local/artefacts";
-import { bootstrap } from "../../local/node/debian";
-import { ensureArtefact } from "../../local/toolchain";
-
-/** Root file system with Chromium; its recipe is the folder of the same name. */
-const chromium: Artefact = {
-  name: "chromium",
-  title: "headless Chromium",
-  files: async (_, source, folder) => bootstrap(source, path.join(folder, "root")),
-};
+import { chromium, ensureTool } from "../../local/test-tools";
 
 /** Pages of one host in a browser, and all that went wrong on them. */
 export interface Visitor {
@@ -33,7 +24,7 @@ export interface Visitor {
 
 /** Opens a browser to which `host` is the site at `url`, over https. */
 export async function openBrowser(host: string, url: string): Promise<Visitor> {
-  const root = await ensureArtefact(chromium, { sources: __dirname });
+  const root = await ensureTool(chromium);
   const front = await endTls(host, url);
   const browser = await puppeteer.launch({
     executablePath: path.join(__dirname, "chromium", "run.sh"),

@@ -6,21 +6,14 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { execa } from "execa";
-import { actionlint, type Artefact } from "../../../local/artefacts";
-import { bootstrap } from "../../../local/node/debian";
+import { actionlint } from "../../../local/artefacts";
 import { checkout } from "../../../local/paths";
+import { ensureTool, shellcheck } from "../../../local/test-tools";
 import { ensureArtefact } from "../../../local/toolchain";
 import { Sandbox } from "./sandbox";
 
 const SCRIPTS = path.join(checkout, "components", "scripts");
 const WORKFLOWS = path.join(checkout, ".github", "workflows");
-
-/** Root file system with shellcheck; its recipe is the folder of the same name. */
-const shellcheckRoot: Artefact = {
-  name: "shellcheck",
-  title: "shellcheck",
-  files: async (_, source, folder) => bootstrap(source, path.join(folder, "root")),
-};
 
 describe("php -l", () => {
   const sandbox = new Sandbox();
@@ -42,7 +35,7 @@ describe("shellcheck", () => {
   let env: NodeJS.ProcessEnv;
 
   before(async () => {
-    const folder = await ensureArtefact(shellcheckRoot, { sources: __dirname });
+    const folder = await ensureTool(shellcheck);
     env = { ...process.env, SHELLCHECK_ROOT: path.join(folder, "root") };
   });
 

@@ -9,6 +9,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Artefact } from "../../../local/artefacts";
+import { UserError } from "../../../local/errors";
 import { artefactKey, ensureArtefact, ensureBundle, isBuilt } from "../../../local/toolchain";
 
 const checkout = path.resolve(__dirname, "../../..");
@@ -120,22 +121,42 @@ describe("toolchain", () => {
   /** A download that fails so often before it works. */
   const failing = (times: number) =>
     `echo try >>${folder}/tries; [ $(wc -l <${folder}/tries) -gt ${times} ] || ` +
-    "{ echo 'proxy: 503' >&2; exit 1; }";
+    `{ echo 'go: ${BUSY}' >&2; exit 1; }`;
 
   it("tries a failed download again, and says so", async () => {
     fakeGo("printf '#!/bin/sh\\n' >$OUT", undefined, failing(2));
     const lines: string[] = [];
     const report = (line: string) => lines.push(line);
-    await ensureArtefact(artefact, { cache, sources, report });
-    const line = "a download failed and is tried again: proxy: 503";
-    assert.deepEqual(lines, [line, line]);
+    await ensureArtefact(artefact, { cache, sources, report, patience: { pauses: [0, 0.01] } });
+    assert.deepEqual(
+      lines,
+      [0, 0.01].map(
+        (pause) =>
+          `a download failed and is tried again in ${pause} s: example.com/dep@v1.0.0: ${BUSY}`,
+      ),
+    );
   });
 
-  it("gives up a download that fails three times, in its own words", async () => {
+  it("gives up a download that never comes: what it was, and that a second run goes on", async () => {
     fakeGo("printf '#!/bin/sh\\n' >$OUT", undefined, failing(3));
-    await assert.rejects(ensureArtefact(artefact, { cache, sources }), /proxy: 503/);
+    await assert.rejects(
+      ensureArtefact(artefact, { cache, sources, patience: { pauses: [0, 0] } }),
+      {
+        constructor: UserError,
+        message:
+          `Could not fetch example.com/dep@v1.0.0 in 3 tries (${BUSY}): ` +
+          "what came is kept, and the same command goes on from there once its server answers.",
+      },
+    );
     assert.deepEqual(fs.readdirSync(cache), []);
     assert.equal(builds(), 0);
+  });
+
+  it("takes no other failure for a download's: wrong pins are told at once", async () => {
+    const words = "main.go:3:8: missing go.sum entry for module providing package example.com/dep";
+    fakeGo("", undefined, `echo try >>${folder}/tries; echo '${words}' >&2; exit 1`);
+    await assert.rejects(ensureArtefact(artefact, { cache, sources }), /missing go\.sum entry/);
+    assert.equal(fs.readFileSync(`${folder}/tries`, "utf8"), "try\n");
   });
 
   it("builds anew after a build that was killed, and clears up behind it", async () => {
@@ -204,6 +225,11 @@ describe("toolchain", () => {
     });
   }
 });
+
+/** What Go says of a proxy that is out of breath. */
+const BUSY =
+  "example.com/dep@v1.0.0: reading http://127.0.0.1/example.com/dep/@v/v1.0.0.zip: " +
+  "503 Service Unavailable";
 
 /** The first result of `look` that is not null, asked again and again. */
 async function eventually(look: () => string | null | undefined): Promise<string> {
