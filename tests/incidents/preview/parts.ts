@@ -15,14 +15,17 @@ export const labels = (component: string) => ({
   [COMPONENT]: component,
 });
 
-/** A namespace that denies by default. */
-export function namespace(name: string, options: Options): string {
+/**
+ * A namespace that denies by default; its name once it is made. The engine waits for what it has begun
+ * when a rule refuses an object, and the provider tries an object without its namespace again for a
+ * minute: what is in the namespace is not to be begun before it.
+ */
+export function namespace(name: string, options: Options): Output<string> {
   const made = new Namespace(name, { metadata: { name } }, options);
   const spec = { podSelector: {}, policyTypes: ["Ingress", "Egress"] };
-  // Where a finding stops the engine before the namespace is made, this would wait for it a minute.
-  const after = { ...options, dependsOn: made };
-  new NetworkPolicy("deny", { metadata: { name: "deny", namespace: name }, spec }, after);
-  return name;
+  const metadata = { name: "deny", namespace: made.metadata.name };
+  new NetworkPolicy("deny", { metadata, spec }, options);
+  return made.metadata.name;
 }
 
 export const container = (more: object = {}) => ({
@@ -78,7 +81,7 @@ export const bounded = (component: string, spec: object = pod(), more: object = 
 });
 
 /** A Deployment that rolls over, then the claim that it mounts. */
-export function rolledBeforeClaim(namespace: string, mode: string, options: Options): void {
+export function rolledBeforeClaim(namespace: Output<string>, mode: string, options: Options): void {
   const spec = {
     selector: { matchLabels: labels("web") },
     template: template("web", mounting("data")),
@@ -92,7 +95,7 @@ export function rolledBeforeClaim(namespace: string, mode: string, options: Opti
 }
 
 /** A Deployment whose image only `up` will know. */
-export function imageKnownLater(namespace: string, image: string, options: Options): void {
+export function imageKnownLater(namespace: Output<string>, image: string, options: Options): void {
   const spec = {
     selector: { matchLabels: labels("web") },
     template: template("web", pod({ containers: [container({ image: later(image) })] })),

@@ -4,8 +4,8 @@ import { Namespace } from "@pulumi/kubernetes/core/v1";
 import { labels, Options, template } from "../parts";
 
 export default function (options: Options): void {
-  new Namespace("open", { metadata: { name: "open-network" } }, options);
-  const metadata = { name: "web", namespace: "open-network" };
+  const { metadata: made } = new Namespace("open", { metadata: { name: "open-network" } }, options);
+  const metadata = { name: "web", namespace: made.name };
   const selector = { matchLabels: labels("web") };
   new Deployment("web", { metadata, spec: { selector, template: template("web") } }, options);
 }
