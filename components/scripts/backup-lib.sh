@@ -23,7 +23,11 @@ volume_json() {
   printf '{"volume": {"bytes": %s, "free": %s}}\n' \
     "$(df --output=size --block-size=1 "$root" | tail -n 1)" "$(free_bytes "$root")"
 }
-newer_or_same() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort --version-sort | head -n 1)" = "$2" ]; }
+# An unknown version is neither: an empty one would sort before all others.
+newer_or_same() {
+  [ -n "$1" ] && [ -n "$2" ] &&
+    [ "$(printf '%s\n%s\n' "$1" "$2" | sort --version-sort | head -n 1)" = "$2" ]
+}
 
 # The password is in a file that this user alone may read, never in argv or the environment.
 write_client_options() {

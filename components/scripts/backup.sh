@@ -96,6 +96,10 @@ server_version=$(live 'SELECT VERSION()') ||
   fail "the database at $DATABASE_HOST:$port cannot be reached with the Secret's password"
 client_version=$(mariadbd --version | sed -n 's/.*Ver \([0-9]*\.[0-9]*\)\..*/\1/p')
 server_number=${server_version%%-*}
+if [ -z "$client_version" ] || [ -z "$server_number" ]; then
+  fail "the client says \"$client_version\" for its version, the server \"$server_version\": one that" \
+    "is not known cannot be compared (incident 19)"
+fi
 newer_or_same "$client_version" "${server_number%.*}" ||
   fail "the client is $client_version, the server $server_version: a client older than its server" \
     "writes dumps that do not restore (incident 19). Set the backup's image to the server's version."

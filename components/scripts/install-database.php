@@ -110,7 +110,8 @@ function installedVersion(PDO $database, string $prefix): InstalledSite
     if (in_array("{$prefix}option", $tables, true)) {
         $row = $database->query("SELECT option_value FROM `{$prefix}option`
             WHERE option_name = 'version_core'")->fetchColumn();
-        $version = $row === false ? null : (string) $row;
+        // An empty one says as little as none: it would pass for older than everything.
+        $version = trim((string) $row) ?: null;
     }
     $visits = in_array("{$prefix}log_visit", $tables, true) &&
         (bool) $database->query("SELECT EXISTS (SELECT 1 FROM `{$prefix}log_visit`)")->fetchColumn();

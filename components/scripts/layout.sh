@@ -19,9 +19,14 @@ config=/opt/matomo/config
 say() { printf 'layout: %s\n' "$*"; }
 fail() { printf 'layout: ERROR: %s\n' "$*" >&2; exit 1; }
 
-# Prints the version that a Version.php states, without running the rest of Matomo.
+# Prints the version that a Version.php states, without running it: Matomo writes `public const` from
+# 5.1.0 on and `const` before, and PHP takes more forms. Nothing where it states none.
+# shellcheck disable=SC2016 # PHP's variables
 version_of() {
-  sed -n "s/^[[:space:]]*const VERSION = '\([^']*\)';.*/\1/p" "$1" | head -n 1
+  php -r '
+    $constant = "/\bconst\s+(?:\w+\s+)?VERSION\s*=\s*([\"\x27])([^\"\x27]+)\\1\s*[;,]/";
+    preg_match($constant, @php_strip_whitespace($argv[1]), $found);
+    echo trim($found[2] ?? "");' -- "$1"
 }
 
 # shellcheck disable=SC2016 # PHP's variables
@@ -29,26 +34,33 @@ older() { php -r 'exit(version_compare($argv[1], $argv[2], "<") ? 0 : 1);' -- "$
 
 [ -f "$code/core/Version.php" ] ||
   fail "the image holds no Matomo at $code; use an official matomo image (…-apache)."
+# Without it the image would pass for older than everything: no start after the first one.
+image_version=$(version_of "$code/core/Version.php")
+[ -n "$image_version" ] ||
+  fail "the image's $code/core/Version.php states no version (VERSION = '…'), so it cannot be told" \
+    "whether this is a downgrade. Use an official matomo image (…-apache). Nothing was changed."
 probe=$(mktemp "$state/.writable.XXXXXX") ||
   fail "$state is not writable for uid $(id -u); set the pod's fsGroup to 33 (it owns the volume)."
 rm -f "$probe"
 
-image_version=$(version_of "$code/core/Version.php")
-mkdir -p "$state/config" "$state/misc/user" "$state/plugins" "$state/.matomo"
-
 # Never a downgrade: Matomo has no way back from a newer schema. `version` is written by
-# install.php; an adopted volume tells it by the old site's own Version.php.
+# install.php; an adopted volume tells it by the old site's own Version.php. Where one says nothing,
+# install.php asks the database, and writes `version` anew.
 for known in "$state/.matomo/version" "$state/core/Version.php"; do
-  [ -s "$known" ] || continue
+  [ -e "$known" ] || continue
   case $known in
     *.php) last_version=$(version_of "$known") ;;
-    *) last_version=$(<"$known") ;;
+    *) last_version=$(tr -d '[:space:]' <"$known") ;;
   esac
-  if [ -n "$last_version" ] && older "$image_version" "$last_version"; then
+  if [ -z "$last_version" ]; then
+    say "WARNING: $known states no version; the database is asked for it"
+  elif older "$image_version" "$last_version"; then
     fail "Matomo $image_version would replace $last_version, a downgrade that Matomo cannot do." \
       "Set the image to $last_version or newer, or restore a backup of $image_version."
   fi
 done
+
+mkdir -p "$state/config" "$state/misc/user" "$state/plugins" "$state/.matomo"
 
 # On an adopted volume plugins/ also holds the old core's plugins. They are code, and must not be
 # found by the new one: moved aside by name, not deleted, so that the old site can be put back.

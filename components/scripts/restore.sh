@@ -49,6 +49,7 @@ write_client_options "$DATABASE_HOST" "$port"
 server_version=$(live 'SELECT VERSION()') ||
   refuse "the database at $DATABASE_HOST:$port cannot be reached with the Secret's password."
 dumped_by=$(manifest_value mariadb)
+[ -n "$dumped_by" ] || refuse "the manifest of $BACKUP does not say which MariaDB it was made by."
 newer_or_same "${server_version%%-*}" "${dumped_by%%-*}" ||
   refuse "the backup was made by MariaDB $dumped_by, the server is $server_version, which is older."
 
