@@ -10,6 +10,7 @@ import * as path from "node:path";
 import { matomoFolder, siteImage } from "../../local/node/images";
 import { importImage } from "../../local/node/node";
 import { KEPT_PLUGIN, type NodeSite, sharedSite, until, Visitors } from "./harness";
+import { restateVersion } from "./version";
 
 describe("a running site", () => {
   let site: NodeSite;
@@ -178,12 +179,7 @@ describe("a running site", () => {
     async function release(version: string, sql: string): Promise<void> {
       await fs.rm(folder, { recursive: true, force: true });
       await fs.cp(matomoFolder(), folder, { recursive: true });
-      const file = path.join(folder, "core", "Version.php");
-      const text = await fs.readFile(file, "utf8");
-      await fs.writeFile(
-        file,
-        text.replace(/const VERSION = '[^']+'/, `const VERSION = '${version}'`),
-      );
+      restateVersion(folder, version);
       const name = `Updates_${version.replaceAll(".", "_")}`;
       const update = process.env.MATOMO_DIST
         ? `<?php\nnamespace Piwik\\Updates;\nclass ${name} extends \\Piwik\\Updates {\n` +

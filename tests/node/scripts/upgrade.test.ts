@@ -6,19 +6,14 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { restateVersion, statedVersion } from "../version";
 import { DIST, HOST, REAL, Site, WEB_USER } from "./site";
-
-const VERSION = /const VERSION = '([^']+)'/;
 
 /** A copy of the code that calls itself a newer version, with an update for each version that runs some SQL. */
 function newer(site: Site, version: string, updates: Record<string, string>): string {
   const code = path.join(site.sandbox.dir, `code-${version}-${Date.now()}`);
   fs.cpSync(DIST, code, { recursive: true });
-  const file = path.join(code, "core/Version.php");
-  fs.writeFileSync(
-    file,
-    fs.readFileSync(file, "utf8").replace(VERSION, `const VERSION = '${version}'`),
-  );
+  restateVersion(code, version);
   for (const [step, sql] of Object.entries(updates)) {
     const name = `Updates_${step.replace(/[.-]/g, "_")}`;
     fs.writeFileSync(
@@ -41,7 +36,7 @@ const column = (name: string) => `ALTER TABLE matomo_site ADD COLUMN IF NOT EXIS
 
 describe("a new version", () => {
   const site = new Site();
-  const old = VERSION.exec(fs.readFileSync(path.join(DIST, "core/Version.php"), "utf8"))![1];
+  const old = statedVersion(DIST);
   const later = (patches: number) =>
     old.replace(/\d+$/, (patch) => String(Number(patch) + patches));
   const next = later(1);

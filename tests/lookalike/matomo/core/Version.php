@@ -5,5 +5,5 @@ namespace Piwik;
 
 final class Version
 {
-    const VERSION = '5.5.1';
+    public const VERSION = '5.5.1';
 }
