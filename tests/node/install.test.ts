@@ -44,6 +44,17 @@ describe("a site on a real node", () => {
     assert.equal(await site.track("first"), 200);
   });
 
+  it("records a visit after its second start and its third, and knows which version it is", async () => {
+    const { value } = await site.api("API.getMatomoVersion");
+    for (const start of ["2nd-start", "3rd-start"]) {
+      await site.restartWeb();
+      assert.equal(await site.track(start), 200);
+      assert.deepEqual(await site.lost([start]), []);
+      assert.equal(await site.shell("web", "cat /state/.matomo/version"), value);
+    }
+    assert.match(value, /^\d+\.\d+\.\d+/);
+  });
+
   it("finishes the step that runs when its pod is to end, and begins no other", async () => {
     const processes = (info: string) =>
       site.query(`SELECT id FROM information_schema.processlist WHERE info LIKE '${info}%'`);

@@ -389,6 +389,12 @@ describe("backup job", () => {
         assert.doesNotMatch(same.output, /incident 19/, form);
       }
     });
+    it("the client or the server does not say its version", async () => {
+      const nothing = { mariadb: "exit 0" };
+      await fails(await backupWith(site, nothing), /the server "": .* cannot be compared/);
+      const odd = { mariadbd: "echo MariaDB" };
+      await fails(await backupWith(site, odd), /the client says "" .* cannot be compared/);
+    });
     it("the database refuses the password", async () => {
       const right = site.secret("mariadb/mariadb-password");
       const user = { "mariadb-username": "mariadb-admin" };
@@ -552,6 +558,15 @@ describe("restore", () => {
     const { status, output } = await site.restore({ BACKUP: copy, ...confirmed });
     assert.equal(status, 1);
     assert.match(output, /database\.sql\.zst of .* its checksum differs\. Nothing was touched\./);
+    fs.rmSync(site.path("backup", copy), { recursive: true });
+    // By a MariaDB that nobody knows: it may be newer than the server.
+    fs.cpSync(site.path("backup", name), site.path("backup", copy), { recursive: true });
+    const manifest = site.path("backup", copy, "manifest.json");
+    const text = fs.readFileSync(manifest, "utf8");
+    fs.writeFileSync(manifest, text.replace(/"mariadb": ".*"/, '"mariadb": ""'));
+    const unknown = await site.restore({ BACKUP: copy, ...confirmed });
+    assert.equal(unknown.status, 1, unknown.output);
+    assert.match(unknown.output, /does not say which MariaDB .* Nothing was touched\./);
     fs.rmSync(site.path("backup", copy), { recursive: true });
   });
 

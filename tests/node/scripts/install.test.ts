@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
+import { statedVersion } from "../version";
 import { ARCHIVE_TOKEN, DIST, HOST, Site, until, WEB_USER } from "./site";
 
 /** Counts of what must never be doubled. */
@@ -223,6 +224,17 @@ describe("install", () => {
     await ok(site.install());
   });
 
+  it("starts with an empty stored version, and writes the right one", async () => {
+    const file = site.path("state", ".matomo/version");
+    for (const empty of ["", "\n"]) {
+      write(site, ".matomo/version", empty);
+      assert.match(await ok(site.layout()), /WARNING: \S+\/version states no version/);
+      await ok(site.install());
+      assert.equal(fs.readFileSync(file, "utf8"), `${statedVersion(DIST)}\n`);
+      assert.doesNotMatch(await ok(site.layout()), /WARNING/);
+    }
+  });
+
   it("does not install over visits whose version is unknown", async () => {
     await site.value(
       `SET SESSION sql_mode = ''; INSERT INTO matomo_log_visit (idsite, idvisitor, visit_last_action_time, location_ip)
@@ -230,13 +242,21 @@ describe("install", () => {
     );
     const row = "option_name = 'version_core'";
     const version = await site.value(`SELECT option_value FROM matomo_option WHERE ${row}`);
-    await site.value(`DELETE FROM matomo_option WHERE ${row}`);
-    const { status, output } = await site.install();
+    const asked: { status: number | null; output: string }[] = [];
+    for (const unknown of [
+      `UPDATE matomo_option SET option_value = '' WHERE ${row}`,
+      `DELETE FROM matomo_option WHERE ${row}`,
+    ]) {
+      await site.value(unknown);
+      asked.push(await site.install());
+    }
     await site.value(
       `INSERT INTO matomo_option (option_name, option_value) VALUES ('version_core', '${version}')`,
     );
-    assert.equal(status, 1);
-    assert.match(output, /visits but does not say by which Matomo version/);
+    for (const { status, output } of asked) {
+      assert.equal(status, 1);
+      assert.match(output, /visits but does not say by which Matomo version/);
+    }
   });
 });
 
