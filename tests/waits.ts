@@ -59,14 +59,16 @@ export function within(wait: Wait): string {
 /**
  * Looks until a condition gives something, and gives that. What a look throws is an answer that is not
  * yet right: it is told when the time is over.
+ * @param limit milliseconds. Default: those of the wait
  * @throws Error with what was waited for, and the last look's error
  */
 export async function eventually<T>(
   what: string,
   condition: () => Promise<T | undefined | false> | T | undefined | false,
   wait: Wait = "controllerActs",
+  limit = milliseconds(wait),
 ): Promise<T> {
-  const deadline = Date.now() + milliseconds(wait);
+  const deadline = Date.now() + limit;
   for (;;) {
     let cause: unknown;
     try {
@@ -77,7 +79,7 @@ export async function eventually<T>(
     }
     if (Date.now() > deadline) {
       const last = cause === undefined ? "" : `; the last look: ${textOf(cause)}`;
-      throw new Error(`not within ${seconds(wait)} s: ${what}${last}`, { cause });
+      throw new Error(`not within ${limit / 1000} s: ${what}${last}`, { cause });
     }
     await delay(POLL);
   }

@@ -68,8 +68,7 @@ describe("docs/incidents.md", () => {
     });
   }
 
-  it("names tests that exist under these titles", async function () {
-    this.timeout(120_000);
+  it("names tests that exist under these titles", async () => {
     const named = [...page.values()].flatMap(proofs);
     const titles = await titlesIn([...new Set(named.map(({ file }) => file))]);
     const missing = named.map(({ file, title }) => `${file}: ${title}`);

@@ -20,8 +20,7 @@ const BOT = "github-actions[bot]";
 const TOKEN = "ghs_loopback-token";
 const checkout = path.resolve(__dirname, "../../..");
 
-describe("the comment on GitHub", function () {
-  this.timeout(30_000);
+describe("the comment on GitHub", () => {
   let server: http.Server;
   let pullRequest: PullRequest;
   let comments: Comment[];

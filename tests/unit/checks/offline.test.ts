@@ -15,8 +15,7 @@ const STACKS = readdirSync(path.resolve(__dirname, "../../.."))
   .filter((name) => name !== "local")
   .sort();
 
-describe("check:offline", function () {
-  this.timeout(60_000);
+describe("check:offline", () => {
   let copy: CheckoutCopy;
 
   before(async () => {

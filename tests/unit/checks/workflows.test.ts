@@ -114,7 +114,7 @@ describe("the workflows", () => {
     const asked = Object.values(texts).flatMap(fleetLines);
     assert.ok(asked.length > 5);
     for (const line of asked) assert.equal(await refusalOf(line), undefined, line);
-  }).timeout(60_000);
+  });
 
   it("put nothing of an event into a shell line", () => {
     for (const { run = "" } of steps) assert.doesNotMatch(run, /\$\{\{/);

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";
 import { exchange } from "../../../components/http";
+import { milliseconds } from "../../waits";
+
+const timeout = milliseconds("requestAnswered");
 
 describe("one request and its whole answer", () => {
   let server: http.Server;
@@ -28,7 +31,7 @@ describe("one request and its whole answer", () => {
   });
 
   it("gives status and text", async () => {
-    const answer = await exchange(url, { method: "POST", timeout: 10_000 }, "words");
+    const answer = await exchange(url, { method: "POST", timeout }, "words");
     assert.deepEqual(answer, { status: 201, body: "POST words é" });
   });
 
@@ -38,7 +41,7 @@ describe("one request and its whole answer", () => {
   });
 
   it("tells an answer that breaks off", async () => {
-    const asked = exchange(new URL("/broken", url), { timeout: 10_000 });
+    const asked = exchange(new URL("/broken", url), { timeout });
     await assert.rejects(asked, /^Error: aborted$/);
   });
 
@@ -49,7 +52,7 @@ describe("one request and its whole answer", () => {
     await new Promise((resolve) => closed.close(resolve));
     const addresses = ["127.0.0.1", "127.0.0.2"].map((address) => ({ address, family: 4 }));
     const asked = exchange(new URL(`http://matomo.example:${port}`), {
-      timeout: 10_000,
+      timeout,
       lookup: (_name, _options, found) => found(null, addresses),
     });
     const refused = (address: string) => `connect ECONNREFUSED ${address}:${port}`;

@@ -59,7 +59,7 @@ describe("waiting for the cluster", () => {
   const refused = new Error("connect ECONNREFUSED");
 
   it("judges a collection as a whole: what is listed last is not gone", async () => {
-    assert.deepEqual(await wait((names) => names, 5), ["a", "b", "c"]);
+    assert.deepEqual(await wait((names) => names, seconds("requestAnswered")), ["a", "b", "c"]);
   });
 
   it("is over when the time is", async () => {

@@ -13,8 +13,9 @@ import {
   startTime,
   stopDaemon,
 } from "../../../local/daemons";
+import { eventually } from "../../waits";
 
-const sleeper = { name: "sleeper", command: "sleep", args: ["60"] };
+const sleeper = { name: "sleeper", command: "sleep", args: ["600"] };
 
 describe("daemons", () => {
   let folder: string;
@@ -32,6 +33,8 @@ describe("daemons", () => {
 
   const shell = (name: string, script: string) =>
     startDaemon(folder, { name, command: "sh", args: ["-c", script] });
+  const logged = (name: string, text: string) =>
+    fs.readFileSync(path.join(folder, `${name}.log`), "utf8").includes(text);
 
   it("starts one and leaves one that runs alone", () => {
     startDaemon(folder, sleeper);
@@ -53,15 +56,13 @@ describe("daemons", () => {
 
   it("lets it tidy up before it ends", async () => {
     shell("tidy", "trap 'echo tidied; exit' TERM; echo ready; while :; do sleep 0.02; done");
-    const log = path.join(folder, "tidy.log");
-    const logged = (text: string) => fs.readFileSync(log, "utf8").includes(text);
-    await awaitDaemon(folder, "tidy", async () => logged("ready"));
+    await awaitDaemon(folder, "tidy", async () => logged("tidy", "ready"));
     await stopDaemon(folder, "tidy");
-    assert.ok(logged("tidied"));
+    assert.ok(logged("tidy", "tidied"));
   });
 
   it("never ends a process that has the pid of one that is gone", async () => {
-    const stranger = spawn("sleep", ["60"]);
+    const stranger = spawn("sleep", ["600"]);
     try {
       const pidFile = path.join(folder, "old.pid");
       fs.writeFileSync(pidFile, JSON.stringify({ pid: stranger.pid, started: "1" }));
@@ -92,10 +93,11 @@ describe("daemons", () => {
   });
 
   it("says what one that is never ready logged", async () => {
-    shell("slow", "echo waiting for etcd; exec sleep 60");
+    shell("slow", "echo waiting for etcd; exec sleep 600");
+    await eventually("its log", () => logged("slow", "waiting for etcd\n"));
     await assert.rejects(
-      awaitDaemon(folder, "slow", async () => false, 2_000),
-      /^Error: slow was not ready after 2 s; the end of its log:\nwaiting for etcd/,
+      awaitDaemon(folder, "slow", async () => false, 50),
+      /^Error: slow was not ready after 0\.05 s; the end of its log:\nwaiting for etcd/,
     );
   });
 

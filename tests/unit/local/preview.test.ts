@@ -34,9 +34,7 @@ describe("npm run preview", () => {
     fs.rmSync(folder, { recursive: true });
   });
 
-  it("runs an installed pulumi in the checkout, with the pack's folder", async function () {
-    // A process of its own, on a machine that may be busy.
-    this.timeout(60_000);
+  it("runs an installed pulumi in the checkout, with the pack's folder", async () => {
     fakePulumi("v3.255.0");
     const command = ["--import", "tsx", "local/preview.ts", "liberty", "--diff"];
     await execa(process.execPath, command, { cwd: checkout });

@@ -7,10 +7,10 @@ import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Artefact } from "../../../local/artefacts";
 import { UserError } from "../../../local/errors";
 import { artefactKey, ensureArtefact, ensureBundle, isBuilt } from "../../../local/toolchain";
+import { eventually } from "../../waits";
 
 const checkout = path.resolve(__dirname, "../../..");
 const artefact: Artefact = {
@@ -160,13 +160,13 @@ describe("toolchain", () => {
   });
 
   it("builds anew after a build that was killed, and clears up behind it", async () => {
-    fakeGo("echo half >$OUT; echo $$ >$OUT.pid; exec sleep 60");
+    fakeGo("echo half >$OUT; echo $$ >$OUT.pid; exec sleep 600");
     const run = otherRun();
     fs.mkdirSync(cache);
-    const half = await eventually(() => {
-      const partial = fs.readdirSync(cache).find((name) => name.includes(".partial-"));
-      const pid = partial && path.join(cache, partial, "output", "thing.pid");
-      return pid && fs.existsSync(pid) && fs.readFileSync(pid, "utf8").endsWith("\n") ? pid : null;
+    const half = await eventually("half a build", () => {
+      const partial = fs.readdirSync(cache).find((name) => name.includes(".partial-"))!;
+      const pid = path.join(cache, partial, "output", "thing.pid");
+      return fs.readFileSync(pid, "utf8").endsWith("\n") && pid;
     });
     const gone = new Promise((resolve) => run.on("exit", resolve));
     run.kill("SIGKILL");
@@ -230,14 +230,3 @@ describe("toolchain", () => {
 const BUSY =
   "example.com/dep@v1.0.0: reading http://127.0.0.1/example.com/dep/@v/v1.0.0.zip: " +
   "503 Service Unavailable";
-
-/** The first result of `look` that is not null, asked again and again. */
-async function eventually(look: () => string | null | undefined): Promise<string> {
-  for (;;) {
-    const found = look();
-    if (found) {
-      return found;
-    }
-    await delay(10);
-  }
-}
