@@ -15,12 +15,13 @@ import type { Fleet } from "../../fleet/fleet";
 import { Output } from "../../fleet/report";
 import { checkout } from "../../local/paths";
 import type { OperationReport } from "../../fleet/operation";
-import { type Live, newSite, type Site } from "../api/harness";
+import type { Live, Site } from "../api/harness";
 import { LAST_APPLIED, omit } from "../../fleet/adoption/shape";
-import { FleetBench } from "../fleet/bench";
+import { FleetBench, NEVER_DUE, over, ownSite } from "../fleet/bench";
 import type { Ending } from "../fleet/command-ending";
 import { installRelease } from "./helm";
 import { answer, type LivePods } from "../fleet/pods";
+import { within } from "../waits";
 
 /** Everything namespaced that a release or the program makes. */
 export const KINDS = [
@@ -88,10 +89,9 @@ export class AdoptionBench {
   private async open() {
     const { stack, engine, config } = this.site;
     const file = await engine.stackFile(stack, config);
-    const signal = new AbortController().signal;
     const fleet: Fleet = {
       ...{ project: checkout, stacks: this.stacks, parallel: 1, output: new Output(false) },
-      ...{ interrupted: signal, stopEngine: signal },
+      ...{ interrupted: over, stopEngine: over },
     };
     const pack = path.join(checkout, "policy", "run-policy");
     const progress = () => undefined;
@@ -150,6 +150,12 @@ export class AdoptionBench {
 /** What the live release has: a certificate that browsers trust. */
 const SETTINGS = { "matomo:edge": { issuer: "production" } };
 
+/** The chart's own, on which nothing is ever due. */
+export const SCHEDULES = {
+  archiveSchedule: NEVER_DUE["matomo:archive"].schedule,
+  backupSchedule: NEVER_DUE["matomo:backup"].schedule,
+};
+
 export interface ReleaseOptions {
   stack?: string;
   values?: Record<string, unknown>;
@@ -161,10 +167,11 @@ export interface ReleaseOptions {
 /** A site whose cluster runs the release. */
 export async function releasedSite(options: ReleaseOptions = {}): Promise<AdoptionBench> {
   const { stack = "liberty", values, config, clientSide } = options;
-  const site = await newSite(stack, { ...SETTINGS, ...config });
+  const site = await ownSite(stack, { ...SETTINGS, ...config });
   const passwords = livePasswords();
   const { kubeconfig } = site.cluster;
-  await installRelease({ kubeconfig, clientSide, values: { passwords, ...values } });
+  const release = { passwords, ...SCHEDULES, ...values };
+  await installRelease({ kubeconfig, clientSide, values: release });
   await settled(site);
   const file = await site.engine.stackFile(stack, site.config);
   const accepted = { "mariadb-admin": passwords.database, root: passwords.root };
@@ -174,13 +181,19 @@ export async function releasedSite(options: ReleaseOptions = {}): Promise<Adopti
 
 /** Waits until the release's pods are ready: nothing changes by itself any more. */
 export async function settled(site: Site): Promise<void> {
-  const where = ["-n", "matomo", "--timeout=60s"];
-  await site.kubectl("rollout", "status", "deployment/matomo", ...where);
-  await site.kubectl("rollout", "status", "sts/matomo-mariadb", ...where);
-  const bound = "--for=jsonpath={.status.phase}=Bound";
-  await site.kubectl("wait", bound, "pvc", "--all", ...where);
-  const address = "--for=jsonpath={.status.loadBalancer.ingress}";
-  await site.kubectl("wait", address, "ingress/matomo", ...where);
+  const where = ["-n", "matomo"];
+  await rolledOut(site, "deployment/matomo");
+  await rolledOut(site, "sts/matomo-mariadb");
+  const bound = ["--for=jsonpath={.status.phase}=Bound", within("controllerActs")];
+  await site.kubectl("wait", ...bound, "pvc", "--all", ...where);
+  const address = ["--for=jsonpath={.status.loadBalancer.ingress}", within("controllerActs")];
+  await site.kubectl("wait", ...address, "ingress/matomo", ...where);
+}
+
+/** Waits until a workload has all of its pods, and no other. */
+export async function rolledOut(site: Site, workload: string): Promise<void> {
+  const where = ["-n", "matomo", within("rolloutEnds")];
+  await site.kubectl("rollout", "status", workload, ...where);
 }
 
 /** Each object with who set what, and without what the API server counts and times. */

@@ -6,10 +6,17 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { after, before, describe, it } from "mocha";
 import { type Live, uids, wanted } from "../api/harness";
-import { type AdoptionBench, releasedSite, settled } from "./bench";
+import { within } from "../waits";
+import { type AdoptionBench, releasedSite, rolledOut, SCHEDULES, settled } from "./bench";
 import { installRelease, releases } from "./helm";
 
 const HOST = "matomo.local.example.com";
+const DATABASE_SECRET: [kind: string, name: string] = ["secret", "matomo-mariadb"];
+
+/** The database's Service with this target. */
+const databasePort = (targetPort: string | number) => ({
+  spec: { ports: [{ name: "mysql", port: 3306, targetPort }] },
+});
 
 describe("a release that is not as it should be", () => {
   let bench: AdoptionBench;
@@ -25,6 +32,21 @@ describe("a release that is not as it should be", () => {
   const kubectl = (...args: string[]) => bench.site.kubectl(...args, "-n", "matomo");
   const patch = (kind: string, name: string, body: object) =>
     kubectl("patch", kind, name, "--type=merge", "-p", JSON.stringify(body));
+
+  /** Works with an object that is patched so, and then patches it back, whatever came of the work. */
+  async function patched(
+    [kind, name]: [string, string],
+    body: object,
+    back: object,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    try {
+      await patch(kind, name, body);
+      await work();
+    } finally {
+      await patch(kind, name, back);
+    }
+  }
 
   /** An adoption is refused with this, and this alone, and touches nothing. */
   async function assertBlocked(words: RegExp): Promise<void> {
@@ -66,6 +88,9 @@ describe("a release that is not as it should be", () => {
     await bench.site.cluster.kubectl(["create", "-f", "-"], other);
   }
 
+  const removeRecords = (name: string) =>
+    kubectl("delete", "secret", "-l", `owner=helm,name=${name}`);
+
   it("is adoptable to begin with", async () => {
     assert.deepEqual((await bench.rehearse()).plan.blockers, []);
   });
@@ -94,28 +119,32 @@ describe("a release that is not as it should be", () => {
 
     it("a Secret without the database's password: the one of config.ini.php is taken", async () => {
       const { "mariadb-password": value } = await bench.site.secret("matomo-mariadb");
-      await patch("secret", "matomo-mariadb", { data: { "mariadb-password": null } });
-      assert.match(await notes(), /has no key mariadb-password; the one of config\.ini\.php/);
-      await patch("secret", "matomo-mariadb", { stringData: { "mariadb-password": value } });
+      const back = { stringData: { "mariadb-password": value } };
+      await patched(DATABASE_SECRET, { data: { "mariadb-password": null } }, back, async () => {
+        assert.match(await notes(), /has no key mariadb-password; the one of config\.ini\.php/);
+      });
     });
 
     it("a Secret without root's password, which is nowhere else: stops", async () => {
       const { "mariadb-root-password": value } = await bench.site.secret("matomo-mariadb");
-      await patch("secret", "matomo-mariadb", { data: { "mariadb-root-password": null } });
-      await assertBlocked(/no key mariadb-root-password.*kubectl edit/);
-      await patch("secret", "matomo-mariadb", { stringData: { "mariadb-root-password": value } });
+      const back = { stringData: { "mariadb-root-password": value } };
+      await patched(DATABASE_SECRET, { data: { "mariadb-root-password": null } }, back, () =>
+        assertBlocked(/no key mariadb-root-password.*kubectl edit/),
+      );
     });
 
     it("an archive-token that is none: the next up makes one", async () => {
-      await patch("secret", "matomo", { stringData: { "archive-token": "changeme" } });
-      assert.match(await notes(), /no valid archive-token/);
-      await patch("secret", "matomo", { data: { "archive-token": null } });
+      const token = { stringData: { "archive-token": "changeme" } };
+      await patched(["secret", "matomo"], token, { data: { "archive-token": null } }, async () => {
+        assert.match(await notes(), /no valid archive-token/);
+      });
     });
 
     it("an administrator of another name: stops", async () => {
-      await patch("secret", "matomo", { stringData: { "matomo-username": "root" } });
-      await assertBlocked(/called root, in the settings admin.*config set matomo:username root/);
-      await patch("secret", "matomo", { stringData: { "matomo-username": "admin" } });
+      const user = (name: string) => ({ stringData: { "matomo-username": name } });
+      await patched(["secret", "matomo"], user("root"), user("admin"), () =>
+        assertBlocked(/called root, in the settings admin.*config set matomo:username root/),
+      );
     });
   });
 
@@ -147,12 +176,14 @@ describe("a release that is not as it should be", () => {
     it("a second host name that the settings lack: stops, and names the setting", async () => {
       const { spec } = await bench.site.get("ingress", "matomo");
       const second = { ...spec.rules[0], host: "stats.example.org" };
-      await patch("ingress", "matomo", { spec: { rules: [...spec.rules, second] } });
-      await assertBlocked(/also answers as stats\.example\.org.*'matomo:aliases\[0\]'/);
-      await withSettings({ "matomo:aliases": ["stats.example.org"] }, async () => {
-        await notes();
+      const rules = (all: object[]) => ({ spec: { rules: all } });
+      const [both, one] = [rules([...spec.rules, second]), rules(spec.rules)];
+      await patched(["ingress", "matomo"], both, one, async () => {
+        await assertBlocked(/also answers as stats\.example\.org.*'matomo:aliases\[0\]'/);
+        await withSettings({ "matomo:aliases": ["stats.example.org"] }, async () => {
+          await notes();
+        });
       });
-      await patch("ingress", "matomo", { spec: { rules: spec.rules } });
     });
 
     it("a trusted certificate that staging would replace: stops", () =>
@@ -164,96 +195,117 @@ describe("a release that is not as it should be", () => {
   describe("Helm", () => {
     it("two releases that own parts of it: stops, and warns of helm uninstall", async () => {
       const key = "meta.helm.sh/release-name";
-      await patch("service", "matomo", { metadata: { annotations: { [key]: "matomo-old" } } });
-      await recordRelease("matomo-old");
-      await assertBlocked(/2 releases \(matomo, matomo-old\)|2 releases \(matomo-old, matomo\)/);
-      // The way on.
-      await kubectl("delete", "secret", "-l", "owner=helm,name=matomo-old");
-      await notes();
-      await patch("service", "matomo", { metadata: { annotations: { [key]: "matomo" } } });
+      const owner = (name: string) => ({ metadata: { annotations: { [key]: name } } });
+      await patched(["service", "matomo"], owner("matomo-old"), owner("matomo"), async () => {
+        try {
+          await recordRelease("matomo-old");
+          await assertBlocked(
+            /2 releases \(matomo, matomo-old\)|2 releases \(matomo-old, matomo\)/,
+          );
+        } finally {
+          // The way on.
+          await removeRecords("matomo-old");
+        }
+        await notes();
+      });
     });
 
     it("another release beside it: says what comes over its pods", async () => {
       const { kubeconfig } = bench.site.cluster;
-      await recordRelease("redis");
-      assert.match(await notes(), /release redis .* is in namespace matomo too/);
-      await kubectl("delete", "secret", "-l", "owner=helm,name=redis");
+      try {
+        await recordRelease("redis");
+        assert.match(await notes(), /release redis .* is in namespace matomo too/);
+      } finally {
+        await removeRecords("redis");
+      }
       assert.deepEqual(await releases(kubeconfig), ["matomo"]);
     });
 
     it("an upgrade that is under way, or was killed: stops", async () => {
       const record = "sh.helm.release.v1.matomo.v1";
-      const status = (value: string) =>
-        patch("secret", record, { metadata: { labels: { status: value } } });
-      await status("pending-upgrade");
-      await assertBlocked(/is pending-upgrade \(revision 1\).*helm rollback matomo/);
-      await status("uninstalling");
-      await assertBlocked(/is uninstalling \(revision 1\).*helm rollback matomo/);
-      await status("deployed");
+      const status = (value: string) => ({ metadata: { labels: { status: value } } });
+      for (const [now, said] of [
+        ["pending-upgrade", /is pending-upgrade \(revision 1\).*helm rollback matomo/],
+        ["uninstalling", /is uninstalling \(revision 1\).*helm rollback matomo/],
+      ] as const) {
+        await patched(["secret", record], status(now), status("deployed"), () =>
+          assertBlocked(said),
+        );
+      }
     });
 
     it("objects of it that the program does not have: what holds nothing goes, the rest is named", async () => {
       // As a newer chart would have brought them.
       const { kubeconfig } = bench.site.cluster;
-      const values = { domain: HOST, email: "admin@local.example.com", extras: true };
-      await installRelease({ kubeconfig, values: { passwords: bench.passwords, ...values } });
-      const { plan } = await bench.rehearse();
-      const find = (action: string) =>
-        plan.entries.filter((entry) => entry.action === action).map(({ object }) => object);
-      assert.deepEqual(find("delete"), ["ConfigMap/matomo-extra"]);
-      assert.deepEqual(find("leave"), ["Secret/matomo-smtp"]);
-      assert.equal(plan.release?.records, 2);
-      await installRelease({
-        kubeconfig,
-        values: { passwords: bench.passwords, ...values, extras: false },
-      });
+      const own = { domain: HOST, email: "admin@local.example.com", ...SCHEDULES };
+      const install = (extras: boolean) =>
+        installRelease({ kubeconfig, values: { passwords: bench.passwords, ...own, extras } });
+      try {
+        await install(true);
+        const { plan } = await bench.rehearse();
+        const find = (action: string) =>
+          plan.entries.filter((entry) => entry.action === action).map(({ object }) => object);
+        assert.deepEqual(find("delete"), ["ConfigMap/matomo-extra"]);
+        assert.deepEqual(find("leave"), ["Secret/matomo-smtp"]);
+        assert.equal(plan.release?.records, 2);
+      } finally {
+        await install(false);
+      }
     });
   });
 
   describe("objects", () => {
     it("a hand-edited Deployment: taken over, and the plan says whose edits go", async () => {
-      const edit = ["--field-manager=kubectl-edit", "--overwrite"];
-      await kubectl("set", "env", "deployment/matomo", "DEBUG=1", "--field-manager=kubectl-edit");
-      await kubectl("annotate", "deployment/matomo", "note=mine", ...edit);
-      const { plan } = await bench.rehearse();
-      assert.deepEqual(plan.blockers, []);
-      const { notes, changes } = plan.entries.find(({ object }) => object === "Deployment/matomo")!;
-      assert.match(notes.join(), /edited by hand \(kubectl-edit\)/);
-      assert.ok(changes.some(({ path }) => path === "metadata.annotations.note"));
-      await kubectl("set", "env", "deployment/matomo", "DEBUG-", "--field-manager=kubectl-edit");
-      await kubectl("annotate", "deployment/matomo", "note-");
-      await kubectl("rollout", "status", "deployment/matomo", "--timeout=60s");
+      const edit = "--field-manager=kubectl-edit";
+      try {
+        await kubectl("set", "env", "deployment/matomo", "DEBUG=1", edit);
+        await kubectl("annotate", "deployment/matomo", "note=mine", edit, "--overwrite");
+        const { plan } = await bench.rehearse();
+        assert.deepEqual(plan.blockers, []);
+        const { notes, changes } = plan.entries.find(
+          ({ object }) => object === "Deployment/matomo",
+        )!;
+        assert.match(notes.join(), /edited by hand \(kubectl-edit\)/);
+        assert.ok(changes.some(({ path }) => path === "metadata.annotations.note"));
+      } finally {
+        await kubectl("set", "env", "deployment/matomo", "DEBUG-", edit);
+        await kubectl("annotate", "deployment/matomo", "note-");
+        await rolledOut(bench.site, "deployment/matomo");
+      }
     });
 
     it("a web Deployment that was scaled to 0: stops, and says how to bring it up", async () => {
       const scale = (replicas: number) =>
         kubectl("scale", "deployment/matomo", `--replicas=${replicas}`);
-      await scale(0);
-      await assertBlocked(
-        /is scaled to 0: .*kubectl -n matomo scale deployment\/matomo --replicas=1/,
-      );
-      await scale(1);
-      await kubectl("rollout", "status", "deployment/matomo", "--timeout=60s");
+      try {
+        await scale(0);
+        await assertBlocked(
+          /is scaled to 0: .*kubectl -n matomo scale deployment\/matomo --replicas=1/,
+        );
+      } finally {
+        await scale(1);
+        await rolledOut(bench.site, "deployment/matomo");
+      }
     });
 
     it("an object that drifted from what Helm applied: the live one counts", async () => {
-      await patch("service", "matomo-mariadb", {
-        spec: { ports: [{ name: "mysql", port: 3306, targetPort: 3307 }] },
-      });
-      const { plan } = await bench.rehearse();
-      const { changes } = plan.entries.find(({ object }) => object === "Service/matomo-mariadb")!;
-      assert.ok(changes.some(({ before }) => before?.includes("3307")));
-      await patch("service", "matomo-mariadb", {
-        spec: { ports: [{ name: "mysql", port: 3306, targetPort: "mysql" }] },
+      const service = ["service", "matomo-mariadb"] as [string, string];
+      await patched(service, databasePort(3307), databasePort("mysql"), async () => {
+        const { plan } = await bench.rehearse();
+        const { changes } = plan.entries.find(({ object }) => object === "Service/matomo-mariadb")!;
+        assert.ok(changes.some(({ before }) => before?.includes("3307")));
       });
     });
 
     it("no database pod that is ready: stops, as no password can be tried", async () => {
-      await kubectl("scale", "sts/matomo-mariadb", "--replicas=0");
-      await kubectl("wait", "--for=delete", "pod/matomo-mariadb-0", "--timeout=60s");
-      await assertBlocked(/no ready pod of StatefulSet matomo-mariadb/);
-      await kubectl("scale", "sts/matomo-mariadb", "--replicas=1");
-      await kubectl("rollout", "status", "sts/matomo-mariadb", "--timeout=60s");
+      try {
+        await kubectl("scale", "sts/matomo-mariadb", "--replicas=0");
+        await kubectl("wait", "--for=delete", "pod/matomo-mariadb-0", within("podGone"));
+        await assertBlocked(/no ready pod of StatefulSet matomo-mariadb/);
+      } finally {
+        await kubectl("scale", "sts/matomo-mariadb", "--replicas=1");
+        await rolledOut(bench.site, "sts/matomo-mariadb");
+      }
     });
 
     it("a larger volume than the settings': a claim never shrinks", () =>
@@ -264,7 +316,7 @@ describe("a release that is not as it should be", () => {
     it("a claim that is not Bound: stops, and says how to look", async () => {
       const volume = (await bench.site.get("pvc", "matomo-backup")).spec.volumeName;
       await kubectl("delete", "pvc", "matomo-backup", "--wait=false");
-      await kubectl("wait", "--for=delete", "pvc/matomo-backup", "--timeout=60s");
+      await kubectl("wait", "--for=delete", "pvc/matomo-backup", within("controllerActs"));
       const lost = {
         apiVersion: "v1",
         kind: "PersistentVolumeClaim",
@@ -276,21 +328,27 @@ describe("a release that is not as it should be", () => {
           resources: { requests: { storage: "20Gi" } },
         },
       };
-      await bench.site.cluster.kubectl(["apply", "-f", "-"], JSON.stringify(lost));
-      await assertBlocked(
-        /claim matomo-backup is Pending, not Bound.*kubectl -n matomo delete pvc/,
-      );
-      // The way on.
-      await kubectl("delete", "pvc", "matomo-backup");
+      try {
+        await bench.site.cluster.kubectl(["apply", "-f", "-"], JSON.stringify(lost));
+        await assertBlocked(
+          /claim matomo-backup is Pending, not Bound.*kubectl -n matomo delete pvc/,
+        );
+      } finally {
+        // The way on.
+        await kubectl("delete", "pvc", "matomo-backup", within("controllerActs"));
+      }
       await notes();
     });
 
     it("a namespace that was the program's once: it gets its old identity back", async () => {
       const key = "matomo-fleet/identity";
-      await bench.site.kubectl("annotate", "ns", "matomo", `${key}=00000000000000aa`);
-      // Adopted with an empty state, it is that site's again, under its old identity.
-      assert.equal((await bench.rehearse()).identity, "00000000000000aa");
-      await bench.site.kubectl("annotate", "ns", "matomo", `${key}-`);
+      try {
+        await bench.site.kubectl("annotate", "ns", "matomo", `${key}=00000000000000aa`);
+        // Adopted with an empty state, it is that site's again, under its old identity.
+        assert.equal((await bench.rehearse()).identity, "00000000000000aa");
+      } finally {
+        await bench.site.kubectl("annotate", "ns", "matomo", `${key}-`);
+      }
     });
   });
 
@@ -316,9 +374,7 @@ describe("a release that is not as it should be", () => {
       await kubectl("set", "env", "deployment/matomo", "DEBUG=1", edit);
       await kubectl("annotate", "deployment/matomo", "note=mine", edit);
       await kubectl("set", "env", "sts/matomo-mariadb", "DEBUG=1", edit);
-      await patch("service", "matomo-mariadb", {
-        spec: { ports: [{ name: "mysql", port: 3306, targetPort: 3307 }] },
-      });
+      await patch("service", "matomo-mariadb", databasePort(3307));
       const { spec } = await bench.site.get("ingress", "matomo");
       const second = { ...spec.rules[0], host: ALIAS };
       await patch("ingress", "matomo", { spec: { rules: [...spec.rules, second] } });

@@ -11,6 +11,7 @@ import { after, before, describe, it } from "mocha";
 import { nodeNames } from "../../local/objects";
 import { endOrphans, type Live, outputOf, uids } from "../api/harness";
 import type { Ending } from "../fleet/command-ending";
+import { eventually } from "../waits";
 import { type AdoptionBench, asReleased, releasedSite } from "./bench";
 import { releases } from "./helm";
 
@@ -29,16 +30,17 @@ const BEFORE_BACKUP: Ending[] = [
   { words: "proven backup", signal: "SIGKILL" },
 ];
 const HANDING_OVER: Ending[] = [{ words: "handing over", count: 7, signal: "SIGKILL" }];
+/** Early in the engine's work: what it does is said a moment later, and it must not be at its end by then. */
 const DEPLOYING: Ending[] = [
   { words: "preview", signal: "SIGINT" },
-  { words: "update ", count: 9, signal: "SIGKILL" },
+  { words: "update ", count: 2, signal: "SIGKILL" },
 ];
 const UNDOING: Ending[] = [
   { words: "putting back", count: 2, signal: "SIGKILL" },
   { words: "putting back", count: 9, signal: "SIGINT" },
 ];
 const AGAIN: Ending[] = [
-  { words: "update ", count: 9, signal: "SIGINT" },
+  { words: "update ", count: 2, signal: "SIGINT" },
   { words: "removing Helm's record", signal: "SIGKILL" },
 ];
 
@@ -95,11 +97,17 @@ describe("an interrupted adoption", () => {
     const options = option === "--yes" ? ["--yes"] : ["--undo", "--yes"];
     const words = `local: ${ending?.words}`;
     const end = ending && { ...ending, words };
-    const { exitCode, stdout, stderr } = await bench.start(end, "adopt", "local", ...options);
-    await endOrphans(bench.site.engine.env.PULUMI_HOME!);
-    const output = `${stderr}\n${stdout}`;
-    said.push(output);
+    const { exitCode, output } = await ended(bench.start(end, "adopt", "local", ...options));
     return { exitCode, output, seen: output.split(words).length - 1 };
+  }
+
+  /** How an adoption ended, and all that it said. */
+  async function ended(command: ReturnType<AdoptionBench["start"]>) {
+    const { exitCode, stdout, stderr } = await command;
+    await endOrphans(bench.site.engine.env.PULUMI_HOME!);
+    const output = `${String(stderr)}\n${String(stdout)}`;
+    said.push(output);
+    return { exitCode, output };
   }
 
   /** The command is ended, and has not ended by itself. */
@@ -147,17 +155,22 @@ describe("an interrupted adoption", () => {
   interruptions(BEFORE_BACKUP);
 
   it("with a backup that fails: no pod is changed, and the job's end is told", async () => {
-    const { kubectl } = bench.site.cluster;
-    const job = ["-n", "matomo", "job/matomo-adoption"];
-    const backup = async () => {
-      await kubectl(["wait", ...job, "--for=create", "--timeout=120s"]);
-      await kubectl(["wait", ...job, "--for=jsonpath={.status.active}=1", "--timeout=60s"]);
-      await kubectl(["delete", "pod", "-n", "matomo", "-l", "job-name=matomo-adoption"]);
+    const pods = ["-n", "matomo", "-l", "job-name=matomo-adoption"];
+    const begun = async () => {
+      const { status } = await bench.site.get("job", "matomo-adoption");
+      return status.active === 1 && "begun";
     };
-    // Its pod stays Pending, and a pod that is taken away is a failure.
-    await kubectl(["cordon", ...nodeNames]);
+    let command: ReturnType<AdoptionBench["start"]> | undefined;
     try {
-      const [{ exitCode, output }] = await Promise.all([adopt("--yes"), backup()]);
+      // Its pod stays Pending, and a pod that is taken away is a failure.
+      await bench.site.kubectl("cordon", ...nodeNames);
+      let isOver = false;
+      command = bench.start(undefined, "adopt", "local", "--yes");
+      void command.then(() => (isOver = true));
+      // Ended too early, it says why.
+      await eventually("its backup has a pod", () => (isOver ? "over" : begun()), "commandEnds");
+      if (!isOver) await bench.site.kubectl("delete", "pod", ...pods);
+      const { exitCode, output } = await ended(command);
       assert.equal(exitCode, 1, output);
       assert.match(
         output,
@@ -168,7 +181,9 @@ describe("an interrupted adoption", () => {
         /Go on with: npm run fleet -- adopt local --yes; go back with: .* --undo/,
       );
     } finally {
-      await kubectl(["uncordon", ...nodeNames]);
+      // Before its pod can run; one that is over does not mind.
+      command?.kill("SIGKILL");
+      await bench.site.kubectl("uncordon", ...nodeNames);
     }
     await assertKept();
     assert.deepEqual(await helmReleases(), ["matomo"]);

@@ -6,12 +6,59 @@ import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import type { V1Pod } from "@kubernetes/client-node";
 import { execa, type Options } from "execa";
-import { after } from "mocha";
+import { after, afterEach } from "mocha";
+import { parse, stringify } from "yaml";
 import { isReady } from "../../fleet/web-pods";
 import { checkout } from "../../local/paths";
-import { newSite, type Site } from "../api/harness";
+import { endOrphans, newSite, type Site } from "../api/harness";
 import { isOf } from "../incidents/cluster/bench";
 import type { LivePods } from "./pods";
+
+/** Due on 29 February alone: beside the Jobs that a test makes there are none that the clock made. */
+const NEVER = { schedule: "0 0 29 2 *" };
+export const NEVER_DUE = { "matomo:archive": NEVER, "matomo:backup": NEVER };
+
+/** Sites that were asked for, there or not yet: a hook that ran out of time has one, too. */
+const sites: Promise<Site>[] = [];
+/** Commands that run, and the engine's home of each. */
+const running = new Map<PromiseLike<unknown> & { kill(signal: "SIGKILL"): boolean }, string>();
+const ending = new AbortController();
+/** Aborted when the tests are over. */
+export const over = ending.signal;
+
+/** A site on which nothing is ever due; it is closed when the tests are over, whatever became of them. */
+export function ownSite(stack: string, config?: Record<string, unknown>): Promise<Site> {
+  const site = newSite(stack, { ...NEVER_DUE, ...config });
+  sites.push(site);
+  return site;
+}
+
+/** Ends what a test that failed left running: it would work on beside the next one. */
+async function endCommands(): Promise<void> {
+  for (const [command, home] of [...running]) {
+    command.kill("SIGKILL");
+    await endOrphans(home);
+    await command;
+  }
+}
+
+afterEach(endCommands);
+
+after(async () => {
+  ending.abort();
+  await endCommands();
+  const made = (await Promise.allSettled(sites)).flatMap((site) =>
+    site.status === "fulfilled" ? [site.value] : [],
+  );
+  const closed = await Promise.allSettled(
+    made.map(async (site) => {
+      await endOrphans(site.engine.env.PULUMI_HOME!);
+      await site.close();
+    }),
+  );
+  const failed = closed.find((one) => one.status === "rejected");
+  if (failed) throw failed.reason;
+});
 
 /** What a run of the command printed, and how it ended. */
 export interface FleetResult {
@@ -52,7 +99,19 @@ export class FleetBench {
   start(options: Options, ...args: string[]) {
     const env = { ...this.environment(), ...options.env };
     const process = { cwd: checkout, stdin: "ignore", ...options, env } as const;
-    return execa("node", this.argv(args), { ...process, extendEnv: false, reject: false });
+    const command = execa("node", this.argv(args), { ...process, extendEnv: false, reject: false });
+    this.note(command);
+    return command;
+  }
+
+  /** Writes the stack's file: its settings, and these over them. */
+  settings(more: Record<string, unknown> = {}): Promise<string> {
+    return this.site.engine.stackFile(this.site.stack, { ...this.site.config, ...more });
+  }
+
+  private note(command: PromiseLike<unknown> & { kill(signal: "SIGKILL"): boolean }): void {
+    running.set(command, this.site.engine.env.PULUMI_HOME!);
+    void command.then(() => running.delete(command));
   }
 
   /**
@@ -74,6 +133,7 @@ export class FleetBench {
     const process = { cwd: checkout, env, extendEnv: false, reject: false };
     const options = ["--quiet", "--return", "--command", command, "/dev/null"];
     const terminal = execa("script", options, { ...process, stdin: "pipe" });
+    this.note(terminal);
     let [shown, asked, since] = ["", 0, 0];
     terminal.stdout.on("data", (chunk) => {
       shown += String(chunk);
@@ -133,12 +193,12 @@ export async function benchOf(site: Site): Promise<FleetBench> {
   return new FleetBench(site, path.dirname(file), await stackFiles());
 }
 
-/** A bench with a cluster of its own, on which nothing is deployed; whoever opens it closes its site. */
+/** A bench with a cluster of its own, on which nothing is deployed. */
 export async function openBench(
   stack: string,
   config?: Record<string, unknown>,
 ): Promise<FleetBench> {
-  return benchOf(await newSite(stack, config));
+  return benchOf(await ownSite(stack, config));
 }
 
 /** The bench with the runs that made it. */
@@ -157,7 +217,7 @@ let shared: Promise<SharedBench> | undefined;
  */
 export function sharedBench(): Promise<SharedBench> {
   shared ??= (async () => {
-    const site = await newSite("liberty");
+    const site = await ownSite("liberty");
     const nowhere = { "matomo:cluster": { doks: "nowhere" } };
     const folder = path.dirname(await site.engine.stackFile("yonks", nowhere));
     const bench = new FleetBench(site, folder, await stackFiles());
@@ -165,12 +225,15 @@ export function sharedBench(): Promise<SharedBench> {
     const email = ["--email", "admin@liberty.example.com"];
     const init = await bench.run("init", "liberty", ...domain, ...email, "--cluster", "liberty");
     const firstPreview = await bench.run("preview", "liberty", "--json");
+    await addSettings(path.join(folder, "Pulumi.liberty.yaml"), site.config);
     const firstUp = await bench.run("up", "--all", "--yes", "--json");
     return { bench, init, firstPreview, firstUp };
   })();
   return shared;
 }
 
-after(async () => {
-  await shared?.then(({ bench }) => bench.site.close()).catch(() => undefined);
-});
+/** Adds to a stack's file what `init` has not asked for. */
+async function addSettings(file: string, more: Record<string, unknown>): Promise<void> {
+  const stack = parse(await fs.readFile(file, "utf8"));
+  await fs.writeFile(file, stringify({ ...stack, config: { ...stack.config, ...more } }));
+}

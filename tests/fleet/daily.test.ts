@@ -24,10 +24,10 @@ describe("fleet drift", () => {
         ...["patch", kind, name, "-n", "matomo", "--type=merge", "-p", JSON.stringify(body)],
       );
     const password = (await site.secret("matomo"))["matomo-password"];
-    await patch("secret", "matomo", { stringData: { "matomo-password": "changed-by-hand" } });
-    await patch("deployment", "matomo", { spec: { revisionHistoryLimit: 9 } });
-    await site.kubectl("delete", "poddisruptionbudget", "matomo", "-n", "matomo");
     try {
+      await patch("secret", "matomo", { stringData: { "matomo-password": "changed-by-hand" } });
+      await patch("deployment", "matomo", { spec: { revisionHistoryLimit: 9 } });
+      await site.kubectl("delete", "poddisruptionbudget", "matomo", "-n", "matomo");
       const { stdout, stderr, exitCode } = await bench.run("drift", "liberty");
       assert.equal(exitCode, 1);
       assert.match(stdout, /^liberty +yes +3$/m);

@@ -1,7 +1,7 @@
 /** `preview` and `up` on two stacks of which one fails. */
 import assert from "node:assert/strict";
-import { whenSaid } from "../said";
 import { type FleetBench, type FleetResult, sharedBench, stackFiles } from "./bench";
+import type { Ending } from "./command-ending";
 
 describe("fleet preview and up", () => {
   let bench: FleetBench;
@@ -66,12 +66,13 @@ describe("fleet preview and up", () => {
   });
 
   it("prints what was done until it was interrupted, exit 130", async () => {
-    const running = bench.start({}, "preview", "liberty", "yonks", "--parallel=1");
-    // Once: a second one would end the command at once.
-    whenSaid(running.stderr!, "yonks", () => running.kill("SIGINT"));
-    const { stdout, stderr, exitCode } = await running;
-    assert.equal(exitCode, 130, String(stderr));
-    assert.match(String(stdout), /^liberty +ok .*\nyonks +FAILED .*\n\nyonks\n {2}interrupted$/m);
+    const ending: Ending = { words: "yonks", signal: "SIGINT" };
+    const { stdout, stderr, exitCode } = await bench.runWith(
+      { env: { FLEET_ENDING: JSON.stringify(ending) } },
+      ...["preview", "liberty", "yonks", "--parallel=1"],
+    );
+    assert.equal(exitCode, 130, stderr);
+    assert.match(stdout, /^liberty +ok .*\nyonks +FAILED .*\n\nyonks\n {2}interrupted$/m);
   });
 
   it("exits 0 when nothing is wrong", async () => {

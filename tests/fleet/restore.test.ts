@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { nodeNames } from "../../local/objects";
 import { Bench } from "../incidents/cluster/bench";
 import { makeDue, minutesAgo } from "../incidents/cluster/schedule";
+import { within } from "../waits";
 import { type FleetBench, sharedBench } from "./bench";
 import { LogServer } from "./log-server";
 import { reschedule, resume, suspend, WaitingCronJob } from "./waiting-cron-job";
@@ -28,7 +29,7 @@ describe("fleet restore", () => {
     await settled();
   }
 
-  const deployment = ["deployment/matomo", "-n", "matomo", "--timeout=60s"];
+  const deployment = ["deployment/matomo", "-n", "matomo", within("rolloutEnds")];
   const settled = () => bench.site.kubectl("rollout", "status", ...deployment);
 
   const restore = (...more: string[]) =>
@@ -52,8 +53,8 @@ describe("fleet restore", () => {
 
   it("keeps the web pod away when it was cut short, and brings it back when it is done", async () => {
     const waiting = new WaitingCronJob(bench.site, "matomo-backup");
-    await waiting.start();
     try {
+      await waiting.start();
       const running = bench.start(
         {},
         ...["restore", "liberty", "--from", "newest", "--yes", "--overwrite", HOST],
@@ -86,8 +87,8 @@ describe("fleet restore", () => {
 
   it("says how to go on when it is interrupted, exit 130", async () => {
     const waiting = new WaitingCronJob(bench.site, "matomo-backup");
-    await waiting.start();
     try {
+      await waiting.start();
       const args = ["restore", "liberty", "--from", "newest", "--yes", "--overwrite", HOST];
       const running = bench.start({}, ...args);
       const pod = await waiting.podOf(running);
@@ -125,10 +126,9 @@ describe("fleet restore", () => {
       schedules.set(name, (await bench.site.get("cronjob", name)).spec.schedule);
     }
     const waiting = new WaitingCronJob(bench.site, "matomo-backup");
-    await waiting.start();
-    await resume(bench.site, "matomo-backup");
     const args = ["restore", "liberty", "--from", "newest", "--yes", "--overwrite", HOST];
     try {
+      await waiting.start();
       await bench.site.makeJob("matomo-backup", "night");
       const night = await waiting.pod();
       const beside = await bench.run(...args);
@@ -137,7 +137,7 @@ describe("fleet restore", () => {
       assert.deepEqual(await nightly(), [false, undefined]);
       assert.deepEqual(await replicas(), [1, 1]);
       await waiting.kubelet.finish(night, "Succeeded");
-      const complete = ["--for=condition=Complete", "--timeout=60s", "-n", "matomo"];
+      const complete = ["--for=condition=Complete", within("jobEnds"), "-n", "matomo"];
       await bench.site.kubectl("wait", "job/night", ...complete);
 
       const cut = bench.start({}, ...args);
@@ -147,14 +147,8 @@ describe("fleet restore", () => {
       await makeDue(place, "matomo-backup", minutesAgo(2));
       // Looked at after it, and begun.
       const other = await makeDue(place, "matomo-archive", minutesAgo(2));
-      await bench.site.kubectl(
-        "wait",
-        `job/${other}`,
-        "--for=create",
-        "--timeout=60s",
-        "-n",
-        "matomo",
-      );
+      const created = ["--for=create", within("controllerActs"), "-n", "matomo"];
+      await bench.site.kubectl("wait", `job/${other}`, ...created);
       assert.deepEqual(await backupJobs(), before_);
       await waiting.kubelet.finish(pod, "Failed");
       assert.equal((await cut).exitCode, 1);
@@ -189,14 +183,14 @@ describe("fleet restore", () => {
   it("refused, leaves a web pod wanted that was not ready", async () => {
     const waiting = new WaitingCronJob(bench.site, "matomo-backup");
     const logs = new LogServer();
-    await waiting.start();
-    await logs.start(bench.site);
-    logs.say("restore", "restore: ERROR: a site is there (9 tables). Nothing was touched.");
-    await bench.site.kubectl("cordon", ...nodeNames);
-    const web = ["-n", "matomo", "-l", "app.kubernetes.io/component=web"];
-    await bench.site.kubectl("delete", "pod", ...web);
-    await bench.site.kubectl("wait", ...deployment, "--for=condition=Available=False");
     try {
+      await waiting.start();
+      await logs.start(bench.site);
+      logs.say("restore", "restore: ERROR: a site is there (9 tables). Nothing was touched.");
+      await bench.site.kubectl("cordon", ...nodeNames);
+      const web = ["-n", "matomo", "-l", "app.kubernetes.io/component=web"];
+      await bench.site.kubectl("delete", "pod", ...web);
+      await bench.site.kubectl("wait", ...deployment, "--for=condition=Available=False");
       const running = bench.start({}, "restore", "liberty", "--from", "newest", "--yes");
       const pod = await waiting.podOf(running);
       assert.deepEqual(await replicas(), [0, 0]);

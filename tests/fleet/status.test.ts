@@ -5,6 +5,8 @@ import type { AddressInfo } from "node:net";
 import { generate } from "selfsigned";
 import { NAMESPACE } from "../../components/labels";
 import { nodeNames } from "../../local/objects";
+import type { Live } from "../api/harness";
+import { eventually, within } from "../waits";
 import { FleetBench, sharedBench } from "./bench";
 
 const CERTIFICATE_DAYS = 5;
@@ -32,13 +34,22 @@ describe("fleet status", () => {
   });
 
   const kubectl = (...args: string[]) => bench.site.kubectl(...args, "-n", NAMESPACE);
+  /** The web pod, and no other that still ends. */
+  async function webPod(): Promise<Live> {
+    const selector = "app.kubernetes.io/component=web";
+    const { items } = JSON.parse(await kubectl("get", "pods", "-l", selector, "-o", "json"));
+    const [pod, ...more] = items as Live[];
+    assert.ok(pod && !more.length, `${items.length} web pods`);
+    return pod;
+  }
+
   /** A run of a CronJob that fails at once: no node takes its pod. */
   async function failedRun(word: "archive" | "backup"): Promise<void> {
     await bench.site.makeJob(`matomo-${word}`, `${word}-fails`, ({ spec }) => {
       spec.activeDeadlineSeconds = 1;
       spec.template.spec.nodeSelector = { nowhere: "true" };
     });
-    await kubectl("wait", "--for=condition=Failed", `job/${word}-fails`, "--timeout=60s");
+    await kubectl("wait", "--for=condition=Failed", `job/${word}-fails`, within("jobEnds"));
   }
 
   function history(limit: number): Promise<string> {
@@ -48,8 +59,6 @@ describe("fleet status", () => {
 
   it("says all that is wrong with one stack, and that another cannot be reached", async () => {
     const { revisionHistoryLimit } = (await bench.site.get("deployment", "matomo")).spec;
-    await bench.site.kubectl("cordon", ...nodeNames);
-    await kubectl("delete", "pod", "-l", "app.kubernetes.io/component=web", "--wait=false");
     const stray = {
       apiVersion: "v1",
       kind: "PersistentVolumeClaim",
@@ -60,15 +69,23 @@ describe("fleet status", () => {
         resources: { requests: { storage: "1Gi" } },
       },
     };
-    await bench.site.cluster.kubectl(["create", "-f", "-"], JSON.stringify(stray));
-    await Promise.all([failedRun("archive"), failedRun("backup")]);
-    await history(9);
-    await bench.site.engine.stackFile("liberty", {
-      "matomo:mariadb": { version: "12.0.9" },
-      "matomo:aliases": ["stats.example.org"],
-    });
     const address = `--address=127.0.0.1:${(front.address() as AddressInfo).port}`;
     try {
+      await bench.site.kubectl("cordon", ...nodeNames);
+      const { metadata } = await eventually("one web pod", webPod);
+      await kubectl("delete", "pod", metadata!.name!, "--wait=false");
+      await eventually("another web pod", async () => {
+        const { metadata: now } = await webPod();
+        return now!.name !== metadata!.name;
+      });
+      await bench.site.cluster.kubectl(["create", "-f", "-"], JSON.stringify(stray));
+      await failedRun("archive");
+      await failedRun("backup");
+      await history(9);
+      await bench.settings({
+        "matomo:mariadb": { version: "12.0.9" },
+        "matomo:aliases": ["stats.example.org"],
+      });
       const { stdout, stderr, exitCode } = await bench.run("status", "--all", "--json", address);
       assert.equal(exitCode, 1, stderr);
       const [liberty, yonks] = JSON.parse(stdout).stacks;
@@ -93,11 +110,12 @@ describe("fleet status", () => {
       const [{ host, status }] = liberty.aliases;
       assert.deepEqual([host, status], ["stats.example.org", 503]);
     } finally {
-      await bench.site.engine.stackFile("liberty");
-      await history(revisionHistoryLimit);
-      await kubectl("delete", "job/archive-fails", "job/backup-fails", "pvc/stray");
       await bench.site.kubectl("uncordon", ...nodeNames);
-      await kubectl("rollout", "status", "deployment/matomo", "--timeout=60s");
+      await bench.settings();
+      await history(revisionHistoryLimit);
+      const made = ["job/archive-fails", "job/backup-fails", "pvc/stray"];
+      await kubectl("delete", ...made, "--ignore-not-found", within("podGone"));
+      await kubectl("rollout", "status", "deployment/matomo", within("rolloutEnds"));
     }
   });
 });

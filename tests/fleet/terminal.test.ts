@@ -1,6 +1,7 @@
 /** What a command asks on a terminal, and what comes of each answer. */
 import assert from "node:assert/strict";
 import { type Live, titles } from "../api/harness";
+import { within } from "../waits";
 import { type FleetBench, sharedBench } from "./bench";
 
 const HOST = "matomo.liberty.example.com";
@@ -80,7 +81,7 @@ describe("a command on a terminal", () => {
     const { env } = job.spec.template.spec.containers[0];
     assert.ok(env.some(({ name, value }: Live) => name === "RESTORE_CONFIRM" && value === HOST));
     // Its status is written after the pod is ready, with which the command ends.
-    const deployment = ["deployment/matomo", "-n", "matomo", "--timeout=60s"];
+    const deployment = ["deployment/matomo", "-n", "matomo", within("rolloutEnds")];
     await bench.site.kubectl("rollout", "status", ...deployment);
   });
 

@@ -14,7 +14,7 @@ describe("fleet up of a newer version", () => {
 
   /** The stack's file asks for these versions from now on. */
   const ask = (matomo: string, mariadb: string) =>
-    bench.site.engine.stackFile("personal", {
+    bench.settings({
       "matomo:matomo": { version: matomo },
       "matomo:mariadb": { version: mariadb },
     });
@@ -35,7 +35,7 @@ describe("fleet up of a newer version", () => {
 
   it("makes none where nothing is deployed yet, and none where no version goes up", async () => {
     for (const changes of [{}, { "matomo:matomo": { memory: "2Gi" } }]) {
-      await bench.site.engine.stackFile("personal", changes);
+      await bench.settings(changes);
       const { exitCode, stderr, stdout } = await bench.run("up", "personal", "--yes");
       assert.equal(exitCode, 0, stdout + stderr);
       assert.equal(await backups(), 0);
