@@ -8,8 +8,11 @@ import { exchange } from "./http";
 import type { Kubeconfig } from "./kubeconfig";
 import { NAMESPACE } from "./labels";
 
-/** An unreachable cluster is an error within this time, in milliseconds. */
-const TIMEOUT_MS = 15_000;
+/**
+ * Longest silence of the API server, in milliseconds. One that is well answers at once; one that is only
+ * slow is no reason to refuse.
+ */
+const TIMEOUT_MS = 60_000;
 
 /** What every object has; with METADATA_ONLY a listed one has nothing else. */
 export interface KubernetesObject {
@@ -50,9 +53,10 @@ export async function get<T = KubernetesObject>(
   kubeconfig: Kubeconfig,
   where: string,
   accept = "application/json",
+  timeout = TIMEOUT_MS,
 ): Promise<T | undefined> {
   const url = new URL(where, kubeconfig.server);
-  const { headers, ...options } = { ...kubeconfig.requestOptions(), timeout: TIMEOUT_MS };
+  const { headers, ...options } = { ...kubeconfig.requestOptions(), timeout };
   const asked = exchange(url, { ...options, headers: { ...headers, accept } });
   const { status, body } = await asked.catch(({ message }: Error) => {
     throw new Refusal(`the cluster at ${url.origin} cannot be reached: ${message}`);

@@ -43,8 +43,8 @@ interface Manifest {
   tables: { rows: number }[];
 }
 
-/** Longest run of the list, in seconds: the volume has to be attached first. */
-const DEADLINE = 180;
+/** Longest run of the list, in seconds: the volume has to be attached first, from another node at worst. */
+const DEADLINE = 600;
 
 /** Lists the backups of a stack's cluster, oldest first. */
 export async function listBackups(

@@ -8,6 +8,9 @@ import { get } from "../components/listing";
 import { parseBytes } from "../policy/core/quantity";
 import type { Cluster } from "./cluster";
 
+/** Longest wait for a kubelet, in milliseconds: without its word the volume is only not measured. */
+const STATS_MS = 15_000;
+
 interface Summary {
   pods?: {
     volume?: {
@@ -33,6 +36,8 @@ export async function usedParts(
     const summary = await get<Summary>(
       cluster.kubeconfig,
       `/api/v1/nodes/${node}/proxy/stats/summary`,
+      "application/json",
+      STATS_MS,
     )
       // Simulated nodes have no kubelet, and not everybody may ask one.
       .catch(() => undefined);

@@ -28,8 +28,8 @@ export interface JobResult {
 const RUN_LABEL = "matomo-fleet/run";
 /** Of a Job that no CronJob owns: it runs once, and its history is nobody else's to limit (incident 6). */
 export const ONCE = { backoffLimit: 0, ttlSecondsAfterFinished: 7 * 24 * 3600 };
-/** How long beyond its own deadline a Job is waited for, in seconds. */
-const GRACE = 60;
+/** How long beyond its own deadline a Job is waited for, in seconds: its pods have to end first. */
+const GRACE = 300;
 
 /** The live CronJob; undefined when the stack is not deployed. */
 export async function findCronJob(

@@ -14,8 +14,8 @@ export interface SiteProbe {
   error?: string;
 }
 
-/** Longest wait for an answer, in milliseconds. */
-const TIMEOUT = 10_000;
+/** Longest silence, in milliseconds: a first request after a start, on a fifth of a processor, takes a while. */
+const TIMEOUT = 30_000;
 
 /** Where a site is reached other than by its name: before the name points there. */
 export interface Address {

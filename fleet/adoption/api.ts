@@ -8,7 +8,8 @@ import { Failure } from "../errors";
 import type { Kubeconfig } from "../../components/kubeconfig";
 import type { Data } from "../engine";
 
-const TIMEOUT_MS = 30_000;
+/** Longest silence of the API server, in milliseconds. */
+const TIMEOUT_MS = 60_000;
 export const MERGE_PATCH = "application/merge-patch+json";
 const APPLY_PATCH = "application/apply-patch+yaml";
 

@@ -19,8 +19,8 @@ export type Execute = (
   input?: string,
 ) => Promise<Executed>;
 
-/** Longest wait for a command, in milliseconds. */
-const TIMEOUT_MS = 30_000;
+/** Longest wait for a command, in milliseconds: the pod may have little of a busy node. */
+const TIMEOUT_MS = 120_000;
 
 export function executor(config: KubeConfig): Execute {
   const exec = new Exec(config);

@@ -15,8 +15,6 @@ import type { AdoptArgs } from "./adopt";
 import { type Execute, executor } from "./execute";
 
 const CLAIMS = [NAMES.dataClaim, NAMES.databaseClaim, NAMES.backupClaim];
-/** In milliseconds: nobody waits for a rehearsal as for a repair. */
-const UNHURRIED = { cluster: 30_000, cloud: 15_000 };
 
 export async function openAdoption(
   fleet: Fleet,
@@ -29,7 +27,7 @@ export async function openAdoption(
   const settings = await readSettings(fleet, stack);
   let findings: Finding[] = [];
   const look = async (cluster: Cluster) => {
-    findings = (await readFacts(cluster, CLAIMS, UNHURRIED)).map(judge);
+    findings = (await readFacts(cluster, CLAIMS)).map(judge);
   };
   const { kubeconfig, config, doks } = await connect(fleet, settings.cluster, look);
   return {

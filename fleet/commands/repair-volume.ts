@@ -1,19 +1,19 @@
 /**
- * `fleet repair-volume`: a volume that the storage driver lost (incident 7). What was found is said
- * within seconds; nothing is touched before it was told to be, twice where data is replaced.
+ * `fleet repair-volume`: a volume that the storage driver lost (incident 7). What was found is said as
+ * soon as it is known; nothing is touched before it was told to be, twice where data is replaced.
  */
 import * as path from "node:path";
-import { Argument } from "commander";
+import { Argument, Option } from "commander";
 import { NAMES } from "../../components/labels";
 import type { ClusterSettings } from "../../components/settings";
 import { type Cluster, connect } from "../cluster";
 import { policyPackOption } from "../deploy";
 import { stackEngine } from "../engine";
 import { UsageError } from "../errors";
-import type { Fleet, Register, Result } from "../fleet";
+import { type Fleet, positive, type Register, type Result } from "../fleet";
 import { readCronJob } from "../jobs";
 import { JournalFile } from "../journal";
-import { readFacts, within } from "../repair/facts";
+import { ANSWER_SECONDS, readCluster, withCloud, within } from "../repair/facts";
 import { type Facts, type Finding, judge } from "../repair/judge";
 import { findingText, planOf, planText } from "../repair/plan";
 import {
@@ -35,20 +35,21 @@ import { jobText } from "./run-job";
 interface Options {
   yes?: boolean;
   overwrite?: string;
+  /** Longest wait for an answer, in seconds. */
+  wait: number;
   policyPack: string;
 }
 
-/** Longest wait for the engine's start and the cluster's address, in milliseconds. */
-const FIND_MS = 60_000;
 /**
- * Longest look at the volumes from there: whoever asks is told within ten seconds. The start is not
- * counted: it takes a second or two, and on a busy machine as long as that machine needs.
+ * Longest wait for the engine's start and the cluster's address, in seconds: it takes a second or two,
+ * and on a busy machine as long as that machine needs.
  */
-const LOOK_MS = 7_500;
+const START_SECONDS = 300;
 
 const HELP = `
 Without --yes, and without a terminal: says what was found and what would be done. Exit 0 when the
-volume is well, 1 when it is not. An interrupted repair goes on when it is run again.
+volume is well, 1 when it is not. An interrupted repair goes on when it is run again. An answer that
+does not come in time is no finding: nothing is touched, and --wait lets it take longer.
 backup  the volume is made anew and a backup made at once
 data    web and database volumes come back from the newest proven backup; needs --overwrite too`;
 
@@ -60,6 +61,14 @@ export const registerRepairVolume: Register = (program, run) => {
     .addArgument(new Argument("<what>", "whose volume").choices(Object.keys(CLAIMS)))
     .option("--yes", "do it without asking; needed without a terminal")
     .option("--overwrite <domain>", "data: replace what is there: the site's host name, said again")
+    .addOption(
+      new Option(
+        "--wait <seconds>",
+        "longest wait for the cluster's answer, and for DigitalOcean's",
+      )
+        .default(ANSWER_SECONDS)
+        .argParser(positive),
+    )
     .addOption(policyPackOption())
     .addHelpText("after", HELP)
     .action((name: string, what: What, options: Options) =>
@@ -79,7 +88,7 @@ async function repairVolume(
   const { cluster: where, domain } = await readSettings(fleet, stack);
   assertOverwrite(what, options, domain);
   const { cluster, seen } = await runStack(fleet, stack, (progress) =>
-    look(fleet, where, progress),
+    look(fleet, where, options.wait, progress),
   );
   const own = seen.filter(({ facts }) => CLAIMS[what].includes(facts.claim));
   const findings = own.map(({ finding }) => finding);
@@ -130,10 +139,14 @@ interface Seen {
   finding: Finding;
 }
 
-/** What is known of the site's volumes, within seconds once it is known where the cluster is. */
+/**
+ * What is known of the site's volumes.
+ * @throws Failure when the cluster does not answer in so many seconds from where it was found
+ */
 async function look(
   fleet: Fleet,
   where: ClusterSettings,
+  seconds: number,
   progress: Progress,
 ): Promise<{ cluster: Cluster; seen: Seen[] }> {
   progress("connects");
@@ -141,20 +154,23 @@ async function look(
   const read = async (cluster: Cluster) => {
     // Of a stack that is not deployed nothing can be lost.
     await readCronJob(cluster, NAMES.backup);
-    facts = await readFacts(cluster, Object.values(CLAIMS).flat());
-    looked();
+    const known = await readCluster(cluster, Object.values(CLAIMS).flat());
+    answered();
+    facts = await withCloud(cluster, known, seconds);
   };
-  let looked!: () => void;
-  const known = new Promise<void>((resolve) => (looked = resolve));
+  let answered!: () => void;
+  const answer = new Promise<void>((resolve) => (answered = resolve));
   let connected!: Promise<Cluster>;
   const found = new Promise<void>((resolve) => {
     connected = connect(fleet, where, read, resolve);
   });
   // Where there is no such cluster, it is never found.
-  await within(FIND_MS, "where the cluster is", Promise.race([found, connected]));
+  await within(START_SECONDS, "where the cluster is", Promise.race([found, connected]));
   progress("looks at the volumes");
-  // Ended by an error, it is never known.
-  await within(LOOK_MS, "what is with the volumes", Promise.race([known, connected]));
+  // Ended by an error, it never answers.
+  const whichever = Promise.race([answer, connected]);
+  const next = `Run the command again, or let it take longer: --wait ${10 * seconds}`;
+  await within(seconds, "what the cluster says of the volumes", whichever, next);
   const cluster = await connected;
   return { cluster, seen: facts.map((one) => ({ facts: one, finding: judge(one) })) };
 }
@@ -164,7 +180,7 @@ function backupOf(seen: Seen[]): Finding {
 }
 
 function lostClaim({ claim, found, volume, cloud }: Facts): LostClaim {
-  const isThere = typeof cloud === "object" && cloud.id === volume?.handle;
+  const isThere = typeof cloud === "object" && "id" in cloud && cloud.id === volume?.handle;
   return { name: claim, uid: found?.uid, volume, lostVolume: isThere ? undefined : volume?.handle };
 }
 

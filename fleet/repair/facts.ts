@@ -1,6 +1,6 @@
 /**
- * What the cluster and DigitalOcean say of the site's volumes, read once and within seconds: a lost
- * volume is found by asking, never by waiting for a pod that waits for it.
+ * What the cluster and DigitalOcean say of the site's volumes, read once: a lost volume is found by
+ * asking, never by waiting for a pod that waits for it.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { CoreV1Event, V1Pod, V1PodSpec } from "@kubernetes/client-node";
@@ -8,17 +8,15 @@ import { getVolume } from "@pulumi/digitalocean/getVolume";
 import { NAMESPACE, objectLabels } from "../../components/labels";
 import type { Cluster } from "../cluster";
 import { Failure, reason } from "../errors";
+import { firstLine } from "../run";
 import { isReady } from "../web-pods";
 import type { Facts } from "./judge";
 
-/** How long to wait for what is read, in milliseconds. */
-export interface Limits {
-  cluster: number;
-  /** For DigitalOcean's word, which is not needed where the driver's is plain. */
-  cloud: number;
-}
-/** For somebody who waits for the answer. */
-const SOON: Limits = { cluster: 3_000, cloud: 4_000 };
+/**
+ * Longest wait for the cluster's answer, and then for DigitalOcean's, in seconds. One that is well takes
+ * one or two of them: a slow machine or network is no reason to say that nothing is known.
+ */
+export const ANSWER_SECONDS = 60;
 
 const { "app.kubernetes.io/managed-by": MANAGED_BY } = objectLabels();
 /**
@@ -30,26 +28,42 @@ const NAMED_ALIKE = /^(pvc|matomo)-/;
 /**
  * Reads all that is known of the volumes of these claims, as the work of `connect`: within it
  * DigitalOcean answers.
+ * @throws Failure when the cluster does not answer in time
  */
-export async function readFacts(
-  cluster: Cluster,
-  claims: string[],
-  limits = SOON,
-): Promise<Facts[]> {
+export async function readFacts(cluster: Cluster, claims: string[]): Promise<Facts[]> {
   const read = readCluster(cluster, claims);
-  const facts = await within(limits.cluster, "the cluster's volumes", read);
+  const facts = await within(ANSWER_SECONDS, "what the cluster says of the volumes", read);
+  return withCloud(cluster, facts, ANSWER_SECONDS);
+}
+
+/** The cluster's facts with DigitalOcean's word, for which it waits so many seconds. */
+export async function withCloud(
+  cluster: Cluster,
+  facts: Facts[],
+  seconds: number,
+): Promise<Facts[]> {
   const names = facts
     .flatMap(({ found }) => found?.volumeName ?? [])
     .filter((name) => NAMED_ALIKE.test(name));
-  const cloud = await readCloud(cluster, names, limits.cloud);
+  const cloud = await readCloud(cluster, names, seconds);
   return facts.map((one) => ({ ...one, cloud: cloud.get(one.found?.volumeName ?? "") }));
 }
 
-/** @throws Failure when the answer takes longer */
-export async function within<T>(ms: number, what: string, answer: Promise<T>): Promise<T> {
+/**
+ * @param next what to do when it takes longer
+ * @throws Failure then
+ */
+export async function within<T>(
+  seconds: number,
+  what: string,
+  answer: Promise<T>,
+  next = "Run the command again",
+): Promise<T> {
   const over = new AbortController();
-  const late = delay(ms, undefined, { signal: over.signal }).then(() => {
-    throw new Failure(`no answer in ${ms / 1000} s: ${what}`);
+  const late = delay(seconds * 1000, undefined, { signal: over.signal }).then(() => {
+    throw new Failure(
+      `no answer in ${seconds} s: ${what}. That is slow, and no finding: nothing was touched. ${next}`,
+    );
   });
   try {
     return await Promise.race([answer, late]);
@@ -59,7 +73,8 @@ export async function within<T>(ms: number, what: string, answer: Promise<T>): P
   }
 }
 
-async function readCluster({ core, storage }: Cluster, claims: string[]): Promise<Facts[]> {
+/** What the cluster alone knows of them. */
+export async function readCluster({ core, storage }: Cluster, claims: string[]): Promise<Facts[]> {
   const namespace = NAMESPACE;
   const [found, volumes, attachments, pods, events] = await Promise.all([
     core.listNamespacedPersistentVolumeClaim({ namespace }),
@@ -129,18 +144,22 @@ function warningsOf(
 }
 
 /** Volumes at DigitalOcean by name; none of a cluster that is not theirs. */
-async function readCloud({ doks }: Cluster, names: string[], limit: number) {
+async function readCloud({ doks }: Cluster, names: string[], seconds: number) {
   const known = new Map<string, Facts["cloud"]>();
   if (!doks) return known;
   const ask = async (name: string) => {
-    known.set(name, "silent");
+    known.set(name, { silent: `no answer in ${seconds} s` });
     try {
       known.set(name, { id: (await getVolume({ name, region: doks.region })).id });
     } catch (error) {
-      if (/no volumes? found/.test(reason(error))) known.set(name, "missing");
+      const isMissing = /no volumes? found/.test(reason(error));
+      known.set(name, isMissing ? "missing" : { silent: firstLine(reason(error)) });
     }
   };
   const asked = Promise.all(names.map(ask));
-  await within(limit, "DigitalOcean's Volumes", asked).catch(() => undefined);
-  return known;
+  // What answers later is not looked at any more.
+  return within(seconds, "DigitalOcean's Volumes", asked).then(
+    () => known,
+    () => new Map(known),
+  );
 }

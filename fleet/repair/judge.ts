@@ -17,7 +17,12 @@ export interface Facts {
   /** What was said of mounting or making it, to pods that still wait. */
   warnings: string[];
   /** DigitalOcean's Volume of the PersistentVolume's name; undefined when it is not theirs to say. */
-  cloud?: { id: string } | "missing" | "silent";
+  cloud?: { id: string } | "missing" | Silent;
+}
+
+/** DigitalOcean has said neither; why. */
+export interface Silent {
+  silent: string;
 }
 
 export interface PersistentVolume {
@@ -53,7 +58,8 @@ const ATTACHMENT = /volumeattachment/i;
 const NAMESAKE = "DigitalOcean has another Volume of its name: see whose it is";
 const PASSING_FAULT =
   "DigitalOcean has this very volume: the driver's account or a passing fault, not its data";
-const ASK_AGAIN = "nothing is known of its data: ask again when DigitalOcean answers";
+const ASK_AGAIN =
+  "nothing is known of its data: ask again when DigitalOcean answers, or let it take longer (--wait)";
 const WRONG_DROPLET = /attached to the wrong droplet/;
 
 export function judge(facts: Facts): Finding {
@@ -76,7 +82,7 @@ function withoutVolume({ claim, found, cloud }: Facts): Finding {
     ...cloudLine(name, cloud),
   ];
   if (cloud === undefined || cloud === "missing") return { claim, verdict: "lost", evidence };
-  if (cloud === "silent") return { claim, verdict: "unclear", evidence, advice: ASK_AGAIN };
+  if (isSilent(cloud)) return { claim, verdict: "unclear", evidence, advice: ASK_AGAIN };
   const advice = `its data is still there: make a PersistentVolume ${name} again that names ${cloud.id}`;
   return { claim, verdict: "unclear", evidence, advice };
 }
@@ -105,7 +111,7 @@ function bound(facts: Facts, { name, handle, ofProgram }: PersistentVolume): Fin
     return finding("unclear", `pod ${ready.name} still runs with it: see whether it comes again`);
   }
   if (held) return finding("healthy");
-  const known = typeof cloud === "object";
+  const known = cloud !== undefined && !isSilent(cloud);
   const another = known && cloud.id !== handle;
   if (another && (ofProgram || !gone)) return finding("unclear", NAMESAKE);
   if (gone) {
@@ -118,13 +124,19 @@ function bound(facts: Facts, { name, handle, ofProgram }: PersistentVolume): Fin
   }
   if (errors.length)
     return finding("unclear", "it is not attached, and nobody says that it is lost");
-  if (cloud === "silent") return finding("unclear", ASK_AGAIN);
+  if (isSilent(cloud)) return finding("unclear", ASK_AGAIN);
   return finding("healthy");
+}
+
+function isSilent(cloud: Facts["cloud"]): cloud is Silent {
+  return typeof cloud === "object" && "silent" in cloud;
 }
 
 function cloudLine(name: string, cloud: Facts["cloud"]): string[] {
   if (cloud === undefined) return [];
   if (cloud === "missing") return [`DigitalOcean has no Volume ${name}`];
-  if (cloud === "silent") return [`DigitalOcean did not say whether it has Volume ${name}`];
+  if (isSilent(cloud)) {
+    return [`DigitalOcean did not say whether it has Volume ${name}: ${cloud.silent}`];
+  }
   return [`DigitalOcean has Volume ${name}, its id is ${cloud.id}`];
 }

@@ -20,9 +20,14 @@ export interface LostClaim {
   lostVolume?: string;
 }
 
-/** Longest wait for pods to go, and for the objects, in seconds. */
-const PODS_SECONDS = 180;
-const OBJECTS_SECONDS = 60;
+/**
+ * Longest wait for pods to go, and for the objects, in seconds. Each takes a few where the cluster is
+ * well; a slow one gets far more, as the web pod is away meanwhile either way.
+ */
+const PODS_SECONDS = 900;
+export const OBJECTS_SECONDS = 600;
+/** What to do when it took longer: nothing was lost by it. */
+export const GO_ON = "run the same command again: the repair goes on from there";
 
 /** Removes the claim and its PersistentVolume. What is gone already is fine. */
 export async function release(
@@ -80,7 +85,7 @@ async function endPods(cluster: Cluster, claim: string, signal: AbortSignal): Pr
       list: () => core.listNamespacedPod({ namespace: NAMESPACE }),
     },
     (pods) => !pods.some(({ spec }) => mounts(spec, claim)) || undefined,
-    { what: `no pod with claim ${claim}`, seconds: PODS_SECONDS, signal },
+    { what: `no pod with claim ${claim}; ${GO_ON}`, seconds: PODS_SECONDS, signal },
   );
 }
 
@@ -104,7 +109,7 @@ async function awaitClaimGone(
       list: () => core.listNamespacedPersistentVolumeClaim({ namespace: NAMESPACE }),
     },
     (claims) => !claims.some(({ metadata }) => metadata!.uid === uid) || undefined,
-    { what: `claim ${name} gone`, seconds: OBJECTS_SECONDS, signal },
+    { what: `claim ${name} gone; ${GO_ON}`, seconds: OBJECTS_SECONDS, signal },
   );
 }
 
@@ -120,6 +125,6 @@ async function awaitVolumeGone(
       list: () => cluster.core.listPersistentVolume(),
     },
     (volumes) => !volumes.some(({ metadata }) => metadata!.uid === uid) || undefined,
-    { what: `PersistentVolume ${name} gone`, seconds: OBJECTS_SECONDS, signal },
+    { what: `PersistentVolume ${name} gone; ${GO_ON}`, seconds: OBJECTS_SECONDS, signal },
   );
 }

@@ -20,7 +20,7 @@ import { scaleDatabase } from "../scale";
 import { awaitObjects } from "../watch";
 import { awaitPods, isReady } from "../web-pods";
 import type { Facts, Finding } from "./judge";
-import { type LostClaim, release } from "./release";
+import { GO_ON, type LostClaim, OBJECTS_SECONDS, release } from "./release";
 import { withoutGone } from "./state";
 
 export type What = "backup" | "data";
@@ -162,13 +162,13 @@ async function restoreAnew(
   if (databaseIsLost) {
     progress("the database goes");
     await scaleDatabase(cluster, 0);
-    const gone = "no pod of the database";
+    const gone = `no pod of the database; ${GO_ON}`;
     await awaitPods(cluster, "mariadb", gone, ROLLOUT_SECONDS, signal, (pods) => !pods.length);
   }
   await makeAnew(args, journal);
   progress("the database comes");
   await scaleDatabase(cluster, 1);
-  const ready = "a ready database";
+  const ready = `a ready database; ${GO_ON}`;
   await awaitPods(cluster, "mariadb", ready, ROLLOUT_SECONDS, signal, (pods) => pods.some(isReady));
   const options = { backup: journal.backup!, replace: domain };
   return replaceSite(cluster, options, progress, signal);
@@ -241,6 +241,6 @@ async function awaitBound({ cluster, signal }: RepairArgs, names: string[]): Pro
       names.every((name) =>
         claims.some(({ metadata, status }) => metadata!.name === name && status?.phase === "Bound"),
       ) || undefined,
-    { what: `${names.join(" and ")} bound`, seconds: 120, signal },
+    { what: `${names.join(" and ")} bound; ${GO_ON}`, seconds: OBJECTS_SECONDS, signal },
   );
 }

@@ -8,10 +8,11 @@ import * as path from "node:path";
 import { endOrphans, type Live, titles } from "../api/harness";
 import { Bench } from "../incidents/cluster/bench";
 import { onWaitingNodes } from "../incidents/cluster/kubelet";
+import { within } from "../waits";
 import { FleetBench, sharedBench } from "./bench";
 import type { Ending } from "./command-ending";
 import { LogServer } from "./log-server";
-import { secondsOfLook, Volumes } from "./volumes";
+import { Volumes } from "./volumes";
 import { type FleetEnd, WaitingCronJob } from "./waiting-cron-job";
 
 describe("fleet repair-volume", () => {
@@ -58,22 +59,19 @@ describe("fleet repair-volume", () => {
       assert.deepEqual(await journals(), []);
     });
 
-    it("says within ten seconds what was lost and what it would do, and touches nothing", async () => {
+    it("says what was lost and what it would do, and touches nothing", async () => {
       lost = await volumes.lose("matomo-backup");
       const { metadata } = await claimOf("matomo-backup");
       await createJob("old");
       const told = new RegExp(`code = NotFound desc = volume "${lost}" does not exist`);
       await new Bench(bench.site, "matomo").event("FailedAttachVolume", told);
-      const running = bench.start({}, "repair-volume", "liberty", "backup");
-      const seconds = await secondsOfLook(running);
-      const { stdout, exitCode } = await running;
+      const { stdout, exitCode } = await repair();
       assert.equal(exitCode, 1);
-      assert.match(String(stdout), /^matomo-backup LOST\n/);
-      assert.match(String(stdout), told);
-      assert.match(String(stdout), /DigitalOcean has no Volume pvc-/);
-      assert.match(String(stdout), /\n +3\. back up at once/);
-      assert.match(String(stdout), /Nothing was touched/);
-      assert.ok(seconds < 10, `it took ${seconds} s`);
+      assert.match(stdout, /^matomo-backup LOST\n/);
+      assert.match(stdout, told);
+      assert.match(stdout, /DigitalOcean has no Volume pvc-/);
+      assert.match(stdout, /\n +3\. back up at once/);
+      assert.match(stdout, /Nothing was touched/);
       const after_ = await claimOf("matomo-backup");
       assert.equal(after_.metadata!.resourceVersion, metadata!.resourceVersion);
       assert.deepEqual(await journals(), []);
@@ -155,7 +153,7 @@ describe("fleet repair-volume", () => {
         const merge = ["--type=merge", "--field-manager=test", "-n", "matomo", "-p", body];
         await bench.site.kubectl("patch", ...workload, ...merge);
         const rollout = ["rollout", "status", workload.join("/"), "-n", "matomo"];
-        await bench.site.kubectl(...rollout, "--timeout=60s");
+        await bench.site.kubectl(...rollout, within("rolloutEnds"));
       }
     }
 
@@ -196,9 +194,12 @@ describe("fleet repair-volume", () => {
       await loseUsed(DATABASE);
     });
     after(async () => {
-      await place((pod) => Object.assign(pod, { nodeSelector: null, tolerations: null }));
-      await waiting?.stop();
       logs.stop();
+      try {
+        await place((pod) => Object.assign(pod, { nodeSelector: null, tolerations: null }));
+      } finally {
+        await waiting?.stop();
+      }
     });
 
     it("refuses without a proven backup, and with one until it was told twice", async () => {
@@ -331,7 +332,7 @@ describe("fleet repair-volume", () => {
       assert.equal(restored.ok, true);
       // Whether the site serves is told by the Deployment's status, which is written after the pod's.
       const rollout = ["rollout", "status", "deployment/matomo", "-n", "matomo"];
-      await bench.site.kubectl(...rollout, "--timeout=60s");
+      await bench.site.kubectl(...rollout, within("rolloutEnds"));
       const file = path.join(folder, "liberty-data.json");
       await fs.writeFile(file, JSON.stringify(cut));
       try {

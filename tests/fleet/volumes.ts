@@ -2,20 +2,6 @@
 import assert from "node:assert/strict";
 import type { VolumeRecord } from "../../local/standins/digitalocean-client";
 import type { Live, Site } from "../api/harness";
-import { whenSaid } from "../said";
-import type { FleetBench } from "./bench";
-
-/**
- * Seconds from where `repair-volume` begins to look to its end. Before that node and the engine start,
- * which a busy machine makes long.
- */
-export async function secondsOfLook(command: ReturnType<FleetBench["start"]>): Promise<number> {
-  let began: number | undefined;
-  whenSaid(command.stderr!, "looks at the volumes", () => (began = Date.now()));
-  const { stderr } = await command;
-  assert.ok(began !== undefined, `it never looked:\n${String(stderr)}`);
-  return (Date.now() - began) / 1000;
-}
 
 export class Volumes {
   constructor(private readonly site: Site) {}

@@ -10,6 +10,7 @@ const WRONG_DROPLET =
   "droplet (7), detach the volume to fix it";
 const attached = { node: "n1", attached: true };
 const refused = (error: string) => ({ node: "n1", attached: false, error });
+const silent = { silent: "no answer in 60 s" };
 const waits = { name: "old-x", ready: false };
 const runs = { name: "matomo-x", ready: true };
 
@@ -29,12 +30,12 @@ function facts(changes: Partial<Facts> = {}): Facts {
 const cases: [string, Partial<Facts>, "healthy" | "lost" | "unclear", RegExp][] = [
   ["bound, nobody uses it", {}, "healthy", /no node has it attached/],
   ["attached", { attachments: [attached], pods: [runs] }, "healthy", /n1 has it attached/],
-  ["nobody uses it, and DigitalOcean says nothing", { cloud: "silent" }, "unclear", /ask again/],
+  ["nobody uses it, and DigitalOcean says nothing", { cloud: silent }, "unclear", /no answer in 60 s.*ask again.*--wait/s],
   [
     "attached, and DigitalOcean says nothing",
-    { attachments: [attached], cloud: "silent" },
+    { attachments: [attached], cloud: silent },
     "healthy",
-    /did not say/,
+    /did not say.*: no answer in 60 s/,
   ],
   ["at DigitalOcean, too", { cloud: { id: HANDLE } }, "healthy", /its id is a1b2/],
   ["no claim", { found: undefined, volume: undefined }, "lost", /there is no claim/],
@@ -47,7 +48,7 @@ const cases: [string, Partial<Facts>, "healthy" | "lost" | "unclear", RegExp][] 
   ],
   [
     "no PersistentVolume, and DigitalOcean says nothing",
-    { volume: undefined, cloud: "silent" },
+    { volume: undefined, cloud: silent },
     "unclear",
     /did not say whether it has Volume pvc-1.*ask again/s,
   ],
@@ -61,7 +62,7 @@ const cases: [string, Partial<Facts>, "healthy" | "lost" | "unclear", RegExp][] 
   ["an event says so", { warnings: [NOT_FOUND], pods: [waits] }, "lost", /NotFound/],
   [
     "the driver says so, DigitalOcean says nothing",
-    { attachments: [refused(NOT_FOUND)], cloud: "silent" },
+    { attachments: [refused(NOT_FOUND)], cloud: silent },
     "lost",
     /did not say/,
   ],
