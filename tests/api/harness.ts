@@ -4,15 +4,16 @@
  *
  * Sites that no test harms are shared between the files: `sharedSite` brings one up at its first use.
  */
-import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
-import * as os from "node:os";
 import * as path from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import type { KubernetesObject } from "@kubernetes/client-node";
-import { after } from "mocha";
-import { type Cluster, startCluster, stopCluster } from "../../local/cluster";
+import type { Cluster } from "../../local/cluster";
 import { type Engine, openEngine, type PulumiResult, type RunOptions } from "../../local/engine";
+import { localContext } from "../../local/paths";
+import { within } from "../waits";
+import { endCluster, ownCluster } from "./clusters";
+
+export { endOrphans } from "./clusters";
 
 /** A Kubernetes object as kubectl prints it. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
@@ -126,7 +127,7 @@ export class Site {
   /** Has a CronJob's run now, to its end. No history limit takes it away: the caller does. */
   async runOnce(cronJob: string, name: string): Promise<void> {
     await this.makeJob(cronJob, name, ({ metadata }) => delete metadata!.ownerReferences);
-    const complete = ["--for=condition=Complete", "--timeout=90s"];
+    const complete = ["--for=condition=Complete", within("jobEnds")];
     await this.kubectl("wait", `job/${name}`, ...complete, "-n", "matomo");
   }
 
@@ -153,60 +154,46 @@ export class Site {
     );
   }
 
-  /** Requests of who has the site's kubeconfig, reads too, in the API server's own log of them. */
-  async requests(): Promise<AuditEvent[]> {
-    const log = await fs.readFile(path.join(this.cluster.folder, "audit.log"), "utf8");
-    // What follows the last line's end is a line that is being written.
-    const lines = log.split("\n").slice(0, -1);
-    const events = lines.map((line) => JSON.parse(line) as AuditEvent);
-    return events.filter(({ user }) => user.username === "matomo-local");
+  /** Requests of who has the site's kubeconfig, reads too. */
+  requests(): Promise<AuditEvent[]> {
+    return requestsOn(this.cluster);
   }
 
   /** Ends the cluster and forgets the state. */
-  async close(): Promise<void> {
-    await stopCluster(this.folder);
-    await fs.rm(this.folder, { recursive: true, force: true });
+  close(): Promise<void> {
+    return endCluster(this.folder);
   }
+}
+
+/** Requests of who has a cluster's kubeconfig, reads too, in the API server's own log of them. */
+export async function requestsOn({ folder }: Cluster): Promise<AuditEvent[]> {
+  const log = await fs.readFile(path.join(folder, "audit.log"), "utf8");
+  // What follows the last line's end is a line that is being written.
+  const lines = log.split("\n").slice(0, -1);
+  const events = lines.map((line) => JSON.parse(line) as AuditEvent);
+  return events.filter(({ user }) => user.username === localContext);
 }
 
 /**
- * Ends what a killed engine left running: Node 20 can spin for ever over the error that its program
- * then shows, with gigabytes of memory. Known by the engine's home in their environment.
+ * Schedules that are due in half a year: the clock makes no Jobs beside those of a test. A test that is
+ * about schedules states its own.
  */
-export async function endOrphans(home: string): Promise<void> {
-  const processes = await fs.readdir("/proc").catch(() => []);
-  for (const pid of processes.filter((name) => /^\d+$/.test(name))) {
-    const environment = await fs.readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
-    if (!environment.split("\0").includes(`PULUMI_HOME=${home}`)) continue;
-    try {
-      process.kill(Number(pid), "SIGKILL");
-    } catch {
-      // It ended by itself in the meantime.
-    }
-  }
+export function neverDue(): Record<string, { schedule: string }> {
+  const month = ((new Date().getUTCMonth() + 6) % 12) + 1;
+  return {
+    "matomo:archive": { schedule: `5 0 1 ${month} *` },
+    "matomo:backup": { schedule: `0 0 1 ${month} *` },
+  };
 }
 
-/** Asks until the answer is right, for five minutes at most; for what kubectl cannot wait for. */
-export async function eventually<T>(
-  ask: () => Promise<T>,
-  right: (answer: T) => boolean,
-): Promise<T> {
-  for (const end = Date.now() + 300_000; ; await delay(200)) {
-    const answer = await ask();
-    if (right(answer)) return answer;
-    assert.ok(Date.now() < end, `after 300 s still ${JSON.stringify(answer)}`);
-  }
-}
-
-/** A cluster with nothing on it, and an engine without state. */
+/** A cluster with nothing on it, and an engine without state; by default nothing is ever due. */
 export async function newSite(stack: string, config?: Record<string, unknown>): Promise<Site> {
-  const folder = await fs.mkdtemp(path.join(os.tmpdir(), `matomo-api-${stack}-`));
-  const cluster = await startCluster(folder);
+  const { folder, cluster } = await ownCluster(`api-${stack}`);
   const engine = await openEngine(folder, { standIns: "always" });
   // Its stack file names the kubeconfig of `npm start`.
   const own = { context: "matomo-local", kubeconfig: cluster.kubeconfig };
   const base = stack === "local" ? { "matomo:cluster": own } : {};
-  return new Site(stack, folder, cluster, engine, { ...base, ...config });
+  return new Site(stack, folder, cluster, engine, { ...base, ...neverDue(), ...config });
 }
 
 const shared = new Map<string, Promise<Site>>();
@@ -223,13 +210,6 @@ export function sharedSite(stack: string): Promise<Site> {
   shared.set(stack, site);
   return site;
 }
-
-after(async () => {
-  const sites = await Promise.allSettled(shared.values());
-  await Promise.all(
-    sites.map((result) => (result.status === "fulfilled" ? result.value.close() : undefined)),
-  );
-});
 
 export function outputOf({ stdout, stderr }: PulumiResult): string {
   return `${stdout}\n${stderr}`;

@@ -5,29 +5,27 @@
  */
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
-import * as os from "node:os";
 import * as path from "node:path";
-import { type Cluster, crash, startCluster, stopCluster } from "../../local/cluster";
+import { type Cluster, crash, startCluster } from "../../local/cluster";
 import { stopDaemon } from "../../local/daemons";
 import { type Engine, openEngine } from "../../local/engine";
 import { checkout } from "../../local/paths";
 import type { Order } from "../../local/standins/cloud/orders";
 import type { VolumeRecord } from "../../local/standins/digitalocean-client";
-import { eventually } from "./harness";
+import { eventually, within } from "../waits";
+import { endCluster, ownCluster } from "./clusters";
 
 describe("stand-ins on a cluster", () => {
-  let folder: string;
+  let folder = "";
   let cluster: Cluster;
   const kubectl = (...args: string[]): Promise<string> => cluster.kubectl(args);
 
   before(async () => {
-    folder = await fs.mkdtemp(path.join(os.tmpdir(), "matomo-standins-"));
-    cluster = await startCluster(folder);
+    ({ folder, cluster } = await ownCluster("standins"));
   });
 
   after(async () => {
-    await stopCluster(folder);
-    await fs.rm(folder, { recursive: true });
+    if (folder) await endCluster(folder);
   });
 
   async function apply(...objects: object[]): Promise<void> {
@@ -36,7 +34,7 @@ describe("stand-ins on a cluster", () => {
   }
 
   function awaitField(object: string, jsonPath: string, value: string): Promise<string> {
-    return kubectl("wait", object, `--for=jsonpath=${jsonPath}=${value}`, "--timeout=60s");
+    return kubectl("wait", object, `--for=jsonpath=${jsonPath}=${value}`, within("controllerActs"));
   }
 
   async function cloud<T>(where: string, method = "GET"): Promise<T> {
@@ -66,7 +64,7 @@ describe("stand-ins on a cluster", () => {
     const grown = await volumeOf("grows");
     assert.deepEqual([grown.id, grown.size_gigabytes], [id, 3]);
     await kubectl("delete", "pvc", "grows");
-    await kubectl("wait", `pv/${name}`, "--for=delete", "--timeout=60s");
+    await kubectl("wait", `pv/${name}`, "--for=delete", within("controllerActs"));
     assert.deepEqual(await volumesNamed(name), []);
   });
 
@@ -84,10 +82,7 @@ describe("stand-ins on a cluster", () => {
     many.spec.accessModes = ["ReadWriteMany"];
     await apply(many);
     const event = ["get", "events", "--field-selector", "reason=ProvisioningFailed", "-o", "name"];
-    const found = await eventually(
-      () => kubectl(...event),
-      (names) => names !== "",
-    );
+    const found = await eventually("the event is there", () => kubectl(...event));
     assert.match(
       await kubectl("get", found.split("\n")[0], "-o", "yaml"),
       /access mode ReadWriteMany/,
@@ -101,50 +96,46 @@ describe("stand-ins on a cluster", () => {
     const { id, name } = await volumeOf("lost");
     await cloud(`/test/volumes/${id}/lose`, "POST");
     await apply(attachment("lost", name, "pool-local-1"));
-    const error = "jsonpath={.status.attachError.message}";
-    await eventually(
-      () => kubectl("get", "volumeattachment", "lost", "-o", error),
-      (message) => message === `rpc error: code = NotFound desc = volume "${id}" does not exist`,
-    );
+    await says("lost", `rpc error: code = NotFound desc = volume "${id}" does not exist`);
     await cloud(`/test/volumes/${id}/restore`, "POST");
     await awaitField("volumeattachment/lost", "{.status.attached}", "true");
     await apply(attachment("elsewhere", name, "pool-local-2"));
-    await eventually(
-      () => kubectl("get", "volumeattachment", "elsewhere", "-o", error),
-      (message) => message.includes("is attached to the wrong droplet"),
-    );
+    await says("elsewhere", "is attached to the wrong droplet");
     await kubectl("delete", "volumeattachment", "lost");
     await awaitField("volumeattachment/elsewhere", "{.status.attached}", "true");
     await kubectl("delete", "volumeattachment/elsewhere", "pvc/lost");
-    await kubectl("wait", `pv/${name}`, "--for=delete", "--timeout=60s");
+    await kubectl("wait", `pv/${name}`, "--for=delete", within("controllerActs"));
   });
+
+  /** Waits until a VolumeAttachment has an error with these words. */
+  async function says(attachment: string, words: string): Promise<void> {
+    const error = ["-o", "jsonpath={.status.attachError.message}"];
+    await eventually(`${attachment} says: ${words}`, async () => {
+      const told = await kubectl("get", "volumeattachment", attachment, ...error);
+      assert.ok(told.includes(words), `it says: ${told}`);
+      return true;
+    });
+  }
 
   it("an Ingress and a Service of type LoadBalancer get an address", async () => {
     await apply(service("LoadBalancer"), ingress("plain"));
     const address = "{.status.loadBalancer.ingress[0].ip}";
     await awaitField("ingress/plain", address, "203.0.113.10");
-    await eventually(
-      () => kubectl("get", "service", "web", "-o", `jsonpath=${address}`),
-      (ip) => ip.startsWith("203.0.113."),
+    await eventually("the Service has an address", async () =>
+      (await kubectl("get", "service", "web", "-o", `jsonpath=${address}`)).startsWith(
+        "203.0.113.",
+      ),
     );
   });
 
   it("a certificate is issued once, whatever becomes of the Ingress (incident 16)", async () => {
     await apply(issuer(), ingress("secure", "shop.example"));
-    await kubectl("wait", "issuer/letsencrypt", "--for=condition=Ready", "--timeout=60s");
-    await eventually(
-      () => kubectl("get", "certificate", "-o", "name"),
-      (names) => names !== "",
-    );
-    await kubectl("wait", "certificate/secure-tls", "--for=condition=Ready", "--timeout=60s");
+    await kubectl("wait", "issuer/letsencrypt", "--for=condition=Ready", within("controllerActs"));
+    await certified();
     await kubectl("delete", "ingress", "secure");
-    await kubectl("wait", "certificate/secure-tls", "--for=delete", "--timeout=60s");
+    await kubectl("wait", "certificate/secure-tls", "--for=delete", within("controllerActs"));
     await apply(ingress("secure", "shop.example"));
-    await eventually(
-      () => kubectl("get", "certificate", "-o", "name"),
-      (names) => names !== "",
-    );
-    await kubectl("wait", "certificate/secure-tls", "--for=condition=Ready", "--timeout=60s");
+    await certified();
     const issued = async () =>
       (await cloud<{ orders: Order[] }>("/test/certificates")).orders.filter(
         ({ names }) => names[0] === "shop.example",
@@ -153,21 +144,27 @@ describe("stand-ins on a cluster", () => {
     // The broken form: who deletes the Secret each time runs into the limit.
     for (let n = 1; n < 5; n++) {
       await kubectl("delete", "secret", "secure-tls");
-      await eventually(issued, (count) => count === n + 1);
-      await eventually(
-        () => kubectl("get", "secret", "-o", "name"),
-        (s) => s.includes("secure-tls"),
-      );
+      await eventually(`${n + 1} certificates are issued`, async () => {
+        assert.equal(await issued(), n + 1);
+        return true;
+      });
+      await kubectl("wait", "secret/secure-tls", "--for=create", within("controllerActs"));
     }
     await kubectl("delete", "secret", "secure-tls");
     await awaitField("certificate/secure-tls", "{.status.conditions[0].reason}", "Failed");
     assert.match(await kubectl("get", "certificate", "secure-tls", "-o", "yaml"), /too many cert/);
   });
 
+  async function certified(): Promise<void> {
+    const certificate = ["wait", "certificate/secure-tls"];
+    await kubectl(...certificate, "--for=create", within("controllerActs"));
+    await kubectl(...certificate, "--for=condition=Ready", within("controllerActs"));
+  }
+
   it("a Gateway and its routes say whether they lead anywhere", async () => {
     await apply(issuer(), service("ClusterIP"), gateway(), route("good", "https", "web"));
     await apply(route("astray", "nowhere", "web"), route("void", "https", "missing"));
-    await kubectl("wait", "gateway/edge", "--for=condition=Programmed", "--timeout=60s");
+    await kubectl("wait", "gateway/edge", "--for=condition=Programmed", within("controllerActs"));
     const parent = (type: string) => `{.status.parents[0].conditions[?(@.type=="${type}")].status}`;
     await awaitField("httproute/good", parent("Accepted"), "True");
     await awaitField("httproute/good", parent("ResolvedRefs"), "True");
