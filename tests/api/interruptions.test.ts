@@ -14,14 +14,23 @@ import { after, before, describe, it } from "mocha";
 import { execa } from "execa";
 import { crash, startCluster } from "../../local/cluster";
 import { checkout } from "../../local/paths";
-import { endOrphans, newSite, outputOf, type Site } from "./harness";
+import { endOrphans, neverDue, newSite, outputOf, type Site } from "./harness";
 
-/** How often the engine is killed. */
-const KILLS = 10;
-/** After how many lines the first ones come: while passwords, identities and the namespace are made. */
-const EARLY = [3, 8, 14];
+/**
+ * Where the engine is killed: after which part of what is left each time. The first three come while
+ * passwords, identities and the namespace are made; the others are spread over the rest, of which half is
+ * left at the last.
+ */
+const KILLS = [1 / 32, 1 / 13, 1 / 7, 1 / 8, 1 / 7, 1 / 6, 1 / 5, 1 / 4, 1 / 3, 1 / 2];
+/** How many of these come before the API server is killed under the first objects. */
+const EARLY = 3;
+/** Where the API server is killed: the first time on the way up, then during a change. */
+const CRASHES = [1 / 4, 1 / 8, 1 / 2];
 /** A line of `pulumi up` about a step that began or ended. */
 const STEP = /^ [+~] .+ (creating|created|updating|updated) \(/;
+/** Such lines of one step: where it is done in no time, the first may be missing. Half of all come surely. */
+const LINES = 2;
+
 /** Runs an `up` and calls back, once, when it has printed so many of them; its output when it ended. */
 async function upInterrupted(
   site: Site,
@@ -39,7 +48,9 @@ async function upInterrupted(
   for await (const line of createInterface({ input: engine.all })) {
     lines.push(line);
     if (STEP.test(line) && ++seen === count) {
-      interrupted = Promise.resolve(interrupt(engine.pid!));
+      interrupted = Promise.resolve(engine.pid!).then(interrupt);
+      // It is awaited when the engine has ended.
+      interrupted.catch(() => undefined);
     }
   }
   await engine;
@@ -110,6 +121,13 @@ describe("interruptions", () => {
     await site.pulumi(["cancel", "--yes"]);
   }
 
+  /** How many lines are such a part of those that an `up` will print about its steps. */
+  async function lines(part: number): Promise<number> {
+    const { length } = await site.preview();
+    assert.ok(length > 1, `${length} steps are left`);
+    return Math.ceil(part * length * LINES);
+  }
+
   /** Notes each password when its Secret is first there. */
   async function takeStock(): Promise<void> {
     for (const { metadata } of await site.list("secret")) {
@@ -121,11 +139,12 @@ describe("interruptions", () => {
     }
   }
 
-  for (let i = 1; i <= KILLS; i++) {
-    const all = i % 2 === 0;
-    if (i === EARLY.length + 1) {
+  for (const [i, part] of KILLS.entries()) {
+    const all = i % 2 === 1;
+    if (i === EARLY) {
       it("the API server is killed under the first objects", async () => {
-        const { interrupted, output } = await upInterrupted(site, 24, {}, async () => {
+        const count = await lines(CRASHES[0]);
+        const { interrupted, output } = await upInterrupted(site, count, {}, async () => {
           await crash(site.folder, "kube-apiserver");
         });
         assert.ok(interrupted, output);
@@ -133,11 +152,8 @@ describe("interruptions", () => {
         await takeStock();
       });
     }
-    it(`the engine is killed, ${i} of ${KILLS}${all ? ", with all that it started" : ""}`, async () => {
-      // What is left depends on how much each killed run has written down. A step is one line or two,
-      // and the last kill is where half of them are left.
-      const spread = async () => Math.ceil((2 * (await site.preview()).length) / (KILLS + 2 - i));
-      const count = EARLY[i - 1] ?? (await spread());
+    it(`the engine is killed, ${i + 1} of ${KILLS.length}${all ? ", with all that it started" : ""}`, async () => {
+      const count = await lines(part);
       const kill = (engine: number) => void process.kill(all ? -engine : engine, "SIGKILL");
       const { interrupted, output } = await upInterrupted(site, count, {}, kill);
       assert.ok(interrupted, output);
@@ -168,14 +184,15 @@ describe("interruptions", () => {
   it("objects that a killed run made and did not write down are in no later change's way", async () => {
     await forget(site);
     site.config = {
+      ...site.config,
       "matomo:domain": "other.example.org",
       "matomo:email": "other@example.org",
       "matomo:matomo": { memory: "2Gi", workers: 8 },
       "matomo:mariadb": { memory: "2Gi" },
       "matomo:storage": { data: "11Gi", database: "9Gi", backup: "21Gi" },
       "matomo:egress": { geoip: false },
-      "matomo:archive": { schedule: "35 * * * *" },
-      "matomo:backup": { schedule: "0 1 * * *" },
+      "matomo:archive": { schedule: neverDue()["matomo:backup"].schedule },
+      "matomo:backup": { schedule: neverDue()["matomo:archive"].schedule },
     };
     await site.up();
     await site.expectUnchanged();
@@ -183,14 +200,16 @@ describe("interruptions", () => {
     assert.deepEqual(await site.passwords(), passwords);
   });
 
-  for (const [i, count] of [2, 8].entries()) {
-    it(`the API server is killed during a change, ${i + 2} of 3; the next up converges`, async () => {
+  for (const [i, part] of CRASHES.entries()) {
+    if (i === 0) continue;
+    it(`the API server is killed during a change, ${i + 1} of ${CRASHES.length}; the next up converges`, async () => {
       site.config = {
         ...site.config,
         "matomo:email": `changed-${i}@example.org`,
         "matomo:website": { name: `Website ${i}` },
-        "matomo:matomo": { memory: "2Gi", workers: 6 + i },
+        "matomo:matomo": { memory: "2Gi", workers: 5 + i },
       };
+      const count = await lines(part);
       const { interrupted, output } = await upInterrupted(site, count, {}, async () => {
         await crash(site.folder, "kube-apiserver");
         await startCluster(site.folder);
