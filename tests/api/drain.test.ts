@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { before, describe, it } from "mocha";
 import { nodeNames } from "../../local/objects";
 import { Bench } from "../incidents/cluster/bench";
+import { within } from "../waits";
 import { sharedSite, type Site, titles } from "./harness";
 
 describe("drain", () => {
@@ -19,12 +20,15 @@ describe("drain", () => {
 
   for (const node of nodeNames) {
     it(`${node} drains, and no pod of the site is left on it`, async () => {
-      await site.kubectl("drain", node, "--delete-emptydir-data", "--timeout=60s");
-      const left = (await site.list("pods")).filter(({ spec }) => spec.nodeName === node);
-      assert.deepEqual(titles(left), []);
-      // A workload's own status may still be the one from before.
-      for (const component of ["mariadb", "web"]) await pods.ready(component, node);
-      await site.kubectl("uncordon", node);
+      try {
+        await site.kubectl("drain", node, "--delete-emptydir-data", within("drainEnds"));
+        const left = (await site.list("pods")).filter(({ spec }) => spec.nodeName === node);
+        assert.deepEqual(titles(left), []);
+        // A workload's own status may still be the one from before.
+        for (const component of ["mariadb", "web"]) await pods.ready(component, node);
+      } finally {
+        await site.kubectl("uncordon", node);
+      }
     });
   }
 

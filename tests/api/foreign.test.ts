@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "mocha";
-import { type Live, newSite, outputOf, type Site, wanted } from "./harness";
+import { eventually, within } from "../waits";
+import { type Live, newSite, outputOf, type Site, titles, wanted } from "./harness";
 
 const labels = (component: string) => ({
   "app.kubernetes.io/name": "matomo",
@@ -98,12 +99,11 @@ describe("a Helm release that was not adopted", () => {
   before(async () => {
     site = await newSite("liberty");
     await site.cluster.kubectl(APPLY, RELEASE.map((object) => JSON.stringify(object)).join("\n"));
-    const condition = "--for=jsonpath={.status.phase}=Bound";
-    await site.kubectl("wait", condition, "pvc", "--all", "-n", "matomo", "--timeout=60s");
-    const available = "--for=condition=Available";
-    await site.kubectl("wait", available, "deployment/matomo", "-n", "matomo", "--timeout=60s");
-    const replicas = "--for=jsonpath={.status.availableReplicas}=1";
-    await site.kubectl("wait", replicas, "sts/matomo-mariadb", "-n", "matomo", "--timeout=60s");
+    const wait = (objects: string[], condition: string) =>
+      site.kubectl("wait", ...objects, `--for=${condition}`, "-n", "matomo", within("podReady"));
+    await wait(["pvc", "--all"], "jsonpath={.status.phase}=Bound");
+    await wait(["deployment/matomo"], "condition=Available");
+    await wait(["sts/matomo-mariadb"], "jsonpath={.status.availableReplicas}=1");
     before_ = await site.list(KINDS);
   });
   after(() => site?.close());
@@ -134,9 +134,13 @@ describe("a Helm release that was not adopted", () => {
     for (const kind of ["deployment", "statefulset", "cronjob", "service", "secret"]) {
       await site.kubectl("delete", kind, "--all", "-n", "matomo");
     }
-    const gone = ["--for=delete", "--timeout=120s"];
+    // They go when the last pod that mounts them is gone.
     await site.kubectl("delete", "pvc", "matomo", "matomo-backup", "-n", "matomo", "--wait=false");
-    await site.kubectl("wait", ...gone, "pvc/matomo", "pvc/matomo-backup", "-n", "matomo");
+    await eventually("the claims are gone", async () => {
+      const left = titles(await site.list("pvc"));
+      assert.deepEqual(left, ["PersistentVolumeClaim/data-matomo-mariadb-0"]);
+      return true;
+    });
     const result = await site.attempt(["up", "--yes", "--skip-preview"]);
     assert.notEqual(result.exitCode, 0);
     assert.match(outputOf(result), /did not make \(PersistentVolumeClaim\/data-matomo-mariadb-0\)/);

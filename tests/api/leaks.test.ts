@@ -77,13 +77,20 @@ describe("secrets in clear", () => {
   it(`none in a verbose log up to -v=${CLEAN_LEVEL}, plugins included`, async () => {
     const verbose = ["--logtostderr", `-v=${CLEAN_LEVEL}`, "--logflow"];
     const config = { "matomo:email": "verbose@example.com" };
-    for (const command of [["preview"], ["up", "--yes", "--skip-preview"], ["refresh", "--yes"]]) {
-      const result = await sites[0].attempt([...command, ...verbose], { config });
-      assert.equal(result.exitCode, 0);
-      assert.ok(result.stderr.length > 10_000, "the log is verbose");
-      assertClean(outputOf(result), command[0]);
+    try {
+      for (const command of [
+        ["preview"],
+        ["up", "--yes", "--skip-preview"],
+        ["refresh", "--yes"],
+      ]) {
+        const result = await sites[0].attempt([...command, ...verbose], { config });
+        assert.equal(result.exitCode, 0);
+        assert.ok(result.stderr.length > 10_000, "the log is verbose");
+        assertClean(outputOf(result), command[0]);
+      }
+    } finally {
+      await sites[0].up();
     }
-    await sites[0].up();
   });
 
   it("none in an object of the cluster that is no Secret", async () => {
@@ -96,8 +103,31 @@ describe("secrets in clear", () => {
     }
   });
 
+  it("none in what changes, a destroy and refusals print", async () => {
+    const [site] = sites;
+    const printing: [string[], Record<string, unknown>, RegExp][] = [
+      [["up", "--yes", "--diff"], { email: "diff@example.com" }, /diff@example\.com/],
+      [["refresh", "--yes", "--diff"], {}, /matomo-liberty/],
+      [["up", "--yes", "--diff"], {}, /diff@example\.com/],
+      [["destroy", "--preview-only", "--diff"], {}, /matomo-mariadb/],
+      [["up", "--yes", "--skip-preview"], { domain: "no domain" }, /found "no domain"/],
+      [["up", "--yes", "--skip-preview"], { mariadb: { version: "11.8.3" } }, /found "11\.8\.3"/],
+    ];
+    try {
+      for (const [args, settings, shown] of printing) {
+        const config = Object.entries(settings).map(([key, value]) => [`matomo:${key}`, value]);
+        const result = await site.attempt(args, { config: Object.fromEntries(config) });
+        assert.match(outputOf(result), shown);
+        assertClean(outputOf(result), args.join(" "));
+      }
+    } finally {
+      await site.up();
+    }
+  });
+
   it("none in anything that the engine printed in this run", () => {
-    assert.ok(printed().includes("matomo-liberty"));
+    for (const { stack } of sites) assert.ok(printed().includes(`matomo-${stack}`), stack);
+    assert.ok(printed().includes("diff@example.com"));
     assertClean(printed(), "the transcript");
   });
 });

@@ -8,12 +8,14 @@ import * as path from "node:path";
 import { execa } from "execa";
 import { actionlint } from "../../local/artefacts";
 import { checkout } from "../../local/paths";
-import { ensureArtefact } from "../../local/toolchain";
+import { ensureArtefact, isBuilt } from "../../local/toolchain";
 
 describe("actionlint", () => {
   let command: string;
 
   before(async () => {
+    // A test's time is not made for a build, nor is the network there for it.
+    assert.ok(await isBuilt(actionlint), "actionlint: npx tsx local/build.ts api builds it");
     command = path.join(await ensureArtefact(actionlint), "actionlint");
   });
 
