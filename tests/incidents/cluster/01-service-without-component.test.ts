@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import type { Live } from "../../api/harness";
-import { isOf, useBench } from "./bench";
+import { Bench, useBench } from "./bench";
 
 /** Labels that both of the stack's pods carry: the old Service's selector. */
 const OLD_SELECTOR = {
@@ -30,10 +30,8 @@ describe("incident 1: a Service without a component", () => {
     );
   }
 
-  async function podOf(component: string): Promise<Live> {
-    const pods = await bench().site.list("pods");
-    return pods.find((pod) => isOf(component, pod) && pod.status.phase === "Running")!;
-  }
+  /** The stack's pod of a component; after a drain it is a new one. */
+  const podOf = (component: string) => new Bench(bench().site, "matomo").ready(component);
 
   it("the old selector has the database's pod among its endpoints", async () => {
     const { site } = bench();

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import type { Live } from "../../api/harness";
+import { within } from "../../waits";
 import { type Change, isOf, useBench } from "./bench";
 import { onWaitingNodes } from "./kubelet";
 
@@ -49,7 +50,7 @@ describe("incident 2: an archive job that mounts the data volume", () => {
     const claims = pod.spec.volumes.filter((volume: Live) => volume.persistentVolumeClaim);
     assert.deepEqual(claims, []);
     await bench().kubelet.finish(pod, "Succeeded");
-    await bench().kubectl("wait", "job/ours", "--for=condition=Complete", "--timeout=90s");
+    await bench().kubectl("wait", "job/ours", "--for=condition=Complete", within("jobEnds"));
     const web = await bench().running("web");
     assert.ok(isOf("web", web) && web.spec.nodeName === webNode);
   });

@@ -9,6 +9,7 @@ import type { IncomingMessage } from "node:http";
 import * as https from "node:https";
 import { text } from "node:stream/consumers";
 import { KubeConfig } from "@kubernetes/client-node";
+import { milliseconds } from "../../waits";
 import { useBench } from "./bench";
 
 /** Every verb that the API server's authorizers know. */
@@ -99,8 +100,11 @@ describe("incident 5: a backup without an account of its own", () => {
         if (await ask.mayI(right)) found.push(sentence(right));
       }
     };
-    await Promise.all(Array.from({ length: WIDTH }, worker));
-    ask.close();
+    try {
+      await Promise.all(Array.from({ length: WIDTH }, worker));
+    } finally {
+      ask.close();
+    }
     return found.sort();
   }
 });
@@ -131,7 +135,9 @@ class Questions {
       authorization: `Bearer ${this.token}`,
       "content-type": "application/json",
     };
-    const request = https.request(this.url, { agent: this.agent, method: "POST", headers });
+    const signal = AbortSignal.timeout(milliseconds("requestAnswered"));
+    const options = { agent: this.agent, method: "POST", headers, signal };
+    const request = https.request(this.url, options);
     request.end(JSON.stringify({ ...review, spec: { resourceAttributes } }));
     const [response] = (await once(request, "response")) as [IncomingMessage];
     const answer = JSON.parse(await text(response));

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import type { Live } from "../../api/harness";
+import { within } from "../../waits";
 import { useBench } from "./bench";
 import { onWaitingNodes } from "./kubelet";
 
@@ -15,7 +16,7 @@ describe("incident 7: a volume that the driver lost", () => {
   /** The volume of a claim, as the cloud knows it. */
   async function volumeId(claim: string, namespace: string): Promise<string> {
     const { site } = bench();
-    const bound = ["--for=jsonpath={.status.phase}=Bound", "--timeout=90s"];
+    const bound = ["--for=jsonpath={.status.phase}=Bound", within("controllerActs")];
     await site.kubectl("wait", "pvc", claim, ...bound, "-n", namespace);
     const field = (path: string) => ["-o", `jsonpath={${path}}`, "-n", namespace];
     const name = await site.kubectl("get", "pvc", claim, ...field(".spec.volumeName"));
@@ -45,6 +46,7 @@ describe("incident 7: a volume that the driver lost", () => {
     const shown = await bench().shownWaiting(event.involvedObject.name);
     assert.match(shown, /0\/1 +(ContainerCreating|Init:0\/1)/);
     await cloud(volume, "restore");
+    // Each failure has doubled the time until the driver is asked again.
     await bench().running("backup");
   });
 
@@ -58,7 +60,8 @@ describe("incident 7: a volume that the driver lost", () => {
     const before = retention(await site.get("cronjob", "matomo-backup"));
     await cloud(volume, "lose");
     try {
-      await site.up({ "matomo:backup": { retentionDays: 31 } });
+      const backup = { ...(site.config["matomo:backup"] as object), retentionDays: 31 };
+      await site.up({ "matomo:backup": backup });
       assert.equal(retention(await site.get("cronjob", "matomo-backup")), "31");
     } finally {
       await cloud(volume, "restore");

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import type { Live } from "../../api/harness";
+import { within } from "../../waits";
 import { type Change, useBench } from "./bench";
 import { onWaitingNodes } from "./kubelet";
 
@@ -39,7 +40,7 @@ describe("incident 13: a rollout that attaches the volume twice", () => {
       `^Multi-Attach error for volume .* used by pod\\(s\\) ${first.metadata!.name}$`,
     );
     const event = await bench().event("FailedAttachVolume", told);
-    const status = ["rollout", "status", "deployment/matomo", "--timeout=90s"];
+    const status = ["rollout", "status", "deployment/matomo", within("rolloutEnds")];
     assert.match(
       await bench().refused(...status),
       /deployment "matomo" exceeded its progress deadline/,
@@ -50,7 +51,7 @@ describe("incident 13: a rollout that attaches the volume twice", () => {
 
   it("ours detaches first, attaches on the other node, and is done", async () => {
     const first = await rollOut();
-    const status = ["rollout", "status", "deployment/matomo", "--timeout=60s"];
+    const status = ["rollout", "status", "deployment/matomo", within("rolloutEnds")];
     assert.match(await bench().kubectl(...status), /successfully rolled out/);
     const second = await bench().running("web");
     assert.notEqual(second.spec.nodeName, first.spec.nodeName);

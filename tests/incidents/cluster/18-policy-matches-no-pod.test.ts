@@ -34,7 +34,7 @@ describe("incident 18: network policies whose labels match no pod", () => {
     await bench().site.kubectl("delete", "job", ...jobs, "-n", "matomo");
   });
 
-  /** No pod of a scheduled run, which may come and go at any time. */
+  /** No pod of another file's Job, which may be on its way out. */
   function isOurs({ metadata }: Live): boolean {
     const job = metadata!.labels!["batch.kubernetes.io/job-name"];
     return job === undefined || Object.values(RUNS).includes(job);

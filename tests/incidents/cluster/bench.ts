@@ -6,10 +6,11 @@ import { KubeConfig, type V1Pod, Watch } from "@kubernetes/client-node";
 import { after, before } from "mocha";
 import { isReady } from "../../../fleet/web-pods";
 import { type Live, type Site, sharedSite } from "../../api/harness";
+import { milliseconds, seconds, type Wait, within } from "../../waits";
 import { Kubelet } from "./kubelet";
 
-/** Longest wait for what a controller does, in seconds. */
-const PATIENCE = 90;
+/** Before a watch that ended is begun again, in milliseconds. */
+const AGAIN = 500;
 
 /** A watch that begins with all that is there, and then says so by a bookmark. */
 export const FROM_THE_START = {
@@ -82,40 +83,65 @@ export class Bench {
   /**
    * Waits until `found` finds what it looks for among the objects at an API path. They are watched:
    * nothing is asked twice, nothing is missed in between. What is there already is judged as a whole.
+   * What `found` throws is told when the time is over, as is why a watch ended.
    */
-  seen<T>(path: string, what: string, found: (objects: Live[]) => T | undefined): Promise<T> {
+  async seen<T>(
+    path: string,
+    what: string,
+    found: (objects: Live[]) => T | undefined,
+    wait: Wait = "controllerActs",
+  ): Promise<T> {
     const objects = new Map<string, Live>();
     const [where, query] = path.split("?");
-    return new Promise<T>((resolve, reject) => {
-      let isWhole = false;
-      const end = (settle: () => void): void => {
-        clearTimeout(timer);
-        void watching.then((connection) => connection.abort());
-        settle();
-      };
-      const timer = setTimeout(() => {
-        const last = [...objects.values()].map(({ metadata, reason, message, status }) =>
-          JSON.stringify({ name: metadata?.name, reason, message, status }),
-        );
-        const text = `not within ${PATIENCE} s: ${what}\n${path}:\n${last.join("\n")}`;
-        end(() => reject(new Error(text)));
-      }, PATIENCE * 1000);
-      const onEvent = (type: string, object: Live): void => {
-        if (type === "BOOKMARK") isWhole = true;
-        else if (type === "DELETED") objects.delete(object.metadata!.uid!);
-        else objects.set(object.metadata!.uid!, object);
-        const result = isWhole ? found([...objects.values()]) : undefined;
-        if (result !== undefined) end(() => resolve(result));
-      };
-      const onEnd = (error: unknown): void =>
-        end(() => reject(error ?? new Error(`${path} ended`)));
-      const watching = new Watch(this.config).watch(
-        where,
-        { ...Object.fromEntries(new URLSearchParams(query)), ...FROM_THE_START },
-        onEvent,
-        onEnd,
-      );
-    });
+    const parameters = { ...Object.fromEntries(new URLSearchParams(query)), ...FROM_THE_START };
+    let cause: unknown;
+    let isOver = false;
+    let connection: AbortController | undefined;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        timer = setTimeout(() => {
+          const last = [...objects.values()].map(({ metadata, reason, message, status }) =>
+            JSON.stringify({ name: metadata?.name, reason, message, status }),
+          );
+          const why = cause === undefined ? "" : `; the last look: ${String(cause)}`;
+          const text = `not within ${seconds(wait)} s: ${what}${why}\n${path}:\n${last.join("\n")}`;
+          reject(new Error(text, { cause }));
+        }, milliseconds(wait));
+        const begin = (): void => {
+          if (isOver) return;
+          let isWhole = false;
+          objects.clear();
+          const onEvent = (type: string, object: Live): void => {
+            if (type === "ERROR") cause = new Error(object.message);
+            else if (type === "BOOKMARK") isWhole = true;
+            else if (type === "DELETED") objects.delete(object.metadata!.uid!);
+            else objects.set(object.metadata!.uid!, object);
+            if (!isWhole) return;
+            try {
+              const result = found([...objects.values()]);
+              cause = undefined;
+              if (result !== undefined) resolve(result);
+            } catch (error) {
+              cause = error;
+            }
+          };
+          const onEnd = (error: unknown): void => {
+            cause = error ?? cause;
+            setTimeout(begin, AGAIN);
+          };
+          new Watch(this.config).watch(where, parameters, onEvent, onEnd).then((begun) => {
+            connection = begun;
+            if (isOver) begun.abort();
+          }, onEnd);
+        };
+        begin();
+      });
+    } finally {
+      isOver = true;
+      clearTimeout(timer);
+      connection?.abort();
+    }
   }
 
   /** Waits for an event of this namespace, as `kubectl describe` would show it. */
@@ -136,7 +162,8 @@ export class Bench {
 
   /** Waits for a pod of this namespace. */
   pod(what: string, which: (pod: Live) => boolean): Promise<Live> {
-    return this.seen(`/api/v1/namespaces/${this.namespace}/pods`, what, (pods) => pods.find(which));
+    const path = `/api/v1/namespaces/${this.namespace}/pods`;
+    return this.seen(path, what, (pods) => pods.find(which), "podReady");
   }
 
   /** A pod of the component that runs, volumes attached and all. */
@@ -179,9 +206,12 @@ export class Bench {
 
   async close(): Promise<void> {
     // Its pods first: a node that is gone would keep them until the garbage collector comes by.
-    await this.kubectl("delete", "cronjob,deployment,job,pod", "--all", "--timeout=60s");
-    await this.site.kubectl("delete", "namespace", this.namespace, "--wait=false");
-    await this.kubelet?.stop();
+    try {
+      await this.kubectl("delete", "cronjob,deployment,job,pod", "--all", within("podGone"));
+      await this.site.kubectl("delete", "namespace", this.namespace, "--wait=false");
+    } finally {
+      await this.kubelet?.stop();
+    }
   }
 }
 

@@ -7,7 +7,7 @@
  * Whether a volume is attached is decided by Kubernetes' own attach/detach controller and told by
  * a VolumeAttachment. A Job's pod runs until a test ends it.
  */
-import type { V1Pod } from "@kubernetes/client-node";
+import type { V1Container, V1Pod } from "@kubernetes/client-node";
 import { ifFound, Kube, MERGE } from "../../../local/standins/cloud/kube";
 import type { Live } from "../../api/harness";
 
@@ -72,30 +72,30 @@ export class Kubelet {
   async finish(pod: Live, phase: "Succeeded" | "Failed"): Promise<void> {
     const { name = "", namespace = "" } = pod.metadata!;
     const exitCode = phase === "Succeeded" ? 0 : 1;
-    const finishedAt = new Date().toISOString();
-    const containerStatuses = pod.spec.containers.map((container: Live) => ({
-      ...container,
-      ready: false,
-      restartCount: 0,
-      state: { terminated: { exitCode, finishedAt } },
-    }));
-    const body = { status: { phase, containerStatuses } };
+    const terminated = { exitCode, finishedAt: now() };
+    const body = { status: { phase, containerStatuses: containers(pod, false, { terminated }) } };
     await this.kube.core.patchNamespacedPodStatus({ name, namespace, body }, MERGE);
   }
 
   /** Unregisters the nodes; their pods go with them. */
   async stop(): Promise<void> {
     clearInterval(this.heartbeat);
+    await this.kube.close();
     const { core, storage } = this.kube;
     for (const name of NODES) {
       await ifFound(core.deleteNode({ name }));
       await ifFound(storage.deleteCSINode({ name }));
     }
-    await this.kube.close();
   }
 
   private async reconcile(pod: V1Pod): Promise<void> {
-    const { name = "", namespace = "", uid, deletionTimestamp } = pod.metadata ?? {};
+    const {
+      name = "",
+      namespace = "",
+      uid,
+      deletionTimestamp,
+      resourceVersion,
+    } = pod.metadata ?? {};
     if (!NODES.includes(pod.spec?.nodeName ?? "")) return;
     if (deletionTimestamp) {
       const body = { gracePeriodSeconds: 0, preconditions: { uid } };
@@ -105,9 +105,9 @@ export class Kubelet {
     if (pod.status?.phase !== "Pending") return;
     const status = (await this.hasVolumes(pod)) ? this.running(pod) : creating(pod);
     if (status.phase === "Pending" && pod.status.containerStatuses) return;
-    await ifFound(
-      this.kube.core.patchNamespacedPodStatus({ name, namespace, body: { status } }, MERGE),
-    );
+    const body = { metadata: { resourceVersion }, status };
+    const patched = this.kube.core.patchNamespacedPodStatus({ name, namespace, body }, MERGE);
+    await ifFound(patched.catch(unlessOutdated));
   }
 
   /** Whether every claim of the pod is attached to its node. */
@@ -147,6 +147,11 @@ export class Kubelet {
   }
 }
 
+/** What is known of a pod may be older than its end (finish): the newer one is on its way here. */
+function unlessOutdated(error: { code?: number }): undefined {
+  if (error.code !== 409) throw error;
+}
+
 function creating(pod: V1Pod) {
   const reason = "ContainerCreating";
   return {
@@ -155,8 +160,8 @@ function creating(pod: V1Pod) {
   };
 }
 
-function containers(pod: V1Pod, ready: boolean, state: object) {
-  return pod.spec?.containers.map(({ name, image }) => ({
+function containers({ spec }: V1Pod | Live, ready: boolean, state: object) {
+  return (spec?.containers as V1Container[]).map(({ name, image }) => ({
     name,
     image,
     imageID: image,
