@@ -5,13 +5,14 @@
  */
 import assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
-import * as os from "node:os";
 import * as path from "node:path";
-import { type Cluster, startCluster, stopCluster } from "../../../local/cluster";
+import type { Cluster } from "../../../local/cluster";
 import { type Engine, openEngine } from "../../../local/engine";
 import { installedPulumi } from "../../../local/engine-path";
 import { checkout } from "../../../local/paths";
 import { policyPack } from "../../../local/policy-pack";
+import { endCluster, ownCluster } from "../../api/clusters";
+import { requestsOn } from "../../api/harness";
 
 /** How a command ended. */
 interface Ran {
@@ -125,26 +126,27 @@ const UNKNOWN: Record<string, Program & { object: string }> = {
   },
 };
 
+/** Verbs of requests that change something. */
+const CHANGES = ["create", "update", "patch", "delete", "deletecollection"];
+
 /** No incident, and silent. */
 const GOOD = "share-comes-later";
 
 describe("programs that bring an incident back", () => {
-  let folder: string;
+  let folder = "";
   let cluster: Cluster;
   let engine: Engine;
   let packs: string[];
 
   before(async () => {
-    folder = await fs.mkdtemp(path.join(os.tmpdir(), "matomo-policy-"));
-    cluster = await startCluster(folder);
+    ({ folder, cluster } = await ownCluster("policy"));
     engine = await openEngine(folder, { standIns: "always", project: __dirname });
     const executable = path.join(checkout, "policy", "run-policy");
     packs = (await installedPulumi()) ? [await policyPack(), executable] : [executable];
   });
 
   after(async () => {
-    await stopCluster(folder);
-    await fs.rm(folder, { recursive: true, force: true });
+    if (folder) await endCluster(folder);
   });
 
   async function run(name: string, args: string[], pack: string): Promise<Ran> {
@@ -180,8 +182,22 @@ describe("programs that bring an incident back", () => {
     return (await cluster.kubectl(args)) !== "";
   }
 
-  /** Each program begins with one of its own. */
-  const namespaces = () => cluster.kubectl(["get", "namespaces", "-o", "name"]);
+  /** Every request so far that changed an object of any kind, or was to. */
+  async function changes(): Promise<string[]> {
+    const requests = await requestsOn(cluster);
+    return requests
+      .filter(({ verb, requestURI }) => CHANGES.includes(verb) && !requestURI.includes("dryRun="))
+      .map(({ verb, requestURI }) => `${verb} ${requestURI}`);
+  }
+
+  /** What a stack's state says was made, beside its providers. */
+  async function recorded(stack: string): Promise<string[]> {
+    const { stdout } = await engine.pulumi(["stack", "export"], { stack });
+    const resources: { type: string; urn: string }[] =
+      JSON.parse(stdout).deployment.resources ?? [];
+    const made = resources.filter(({ type }) => !type.startsWith("pulumi:"));
+    return made.map(({ urn }) => urn);
+  }
 
   const up = (name: string) => run(name, ["up", "--yes", "--skip-preview"], packs[0]);
 
@@ -193,9 +209,10 @@ describe("programs that bring an incident back", () => {
     });
 
     it(`${name}: an up makes nothing, for it stops at its preview`, async () => {
-      const before_ = await namespaces();
+      const { length } = await changes();
       assertFails(await run(name, ["up", "--yes"], packs[0]), program);
-      assert.equal(await namespaces(), before_);
+      assert.deepEqual((await changes()).slice(length), []);
+      assert.deepEqual(await recorded(name), []);
     });
 
     const { unmade } = program;
