@@ -46,8 +46,11 @@ describe("incident 5: a backup without an account of its own", () => {
   it("ours has its account, and its pod is made and completes", async () => {
     const { site } = bench();
     const run = "incident-5";
-    await site.runOnce("matomo-backup", run);
-    await site.kubectl("delete", "job", run, "-n", "matomo");
+    try {
+      await site.runOnce("matomo-backup", run);
+    } finally {
+      await site.kubectl("delete", "job", run, "-n", "matomo", "--ignore-not-found");
+    }
   });
 
   it("ours may get and list pods and claims: of all verbs on all resources, nothing else", async () => {
