@@ -4,13 +4,14 @@
  * that failed, evidence of it is taken.
  */
 import type { Context, RootHookObject } from "mocha";
-import { testFailed } from "./evidence";
+import { testBegins, testFailed } from "./evidence";
 
 const RENDERING = ["CI", "GITHUB_ACTIONS", "FORCE_COLOR", "NO_COLOR", "NODE_DISABLE_COLORS"];
 
 for (const name of RENDERING) delete process.env[name];
 
 export const mochaHooks: RootHookObject = {
+  beforeEach: testBegins,
   async afterEach(this: Context) {
     const test = this.currentTest;
     if (test?.state === "failed") await testFailed(test.fullTitle());

@@ -15,7 +15,7 @@ export interface Observed {
 }
 
 const open = new Set<Observed>();
-/** The hook that failed, until evidence of it was taken. mocha tells its reporter, in another module's copy. */
+/** The hook that failed, until the next test. mocha tells its reporter, which has a copy of this module. */
 const FAILED_HOOK = Symbol.for("matomo-fleet.failed-hook");
 const state = globalThis as { [FAILED_HOOK]?: string };
 
@@ -30,9 +30,19 @@ export async function forget(observed: Observed): Promise<void> {
   if (state[FAILED_HOOK] !== undefined) await collect(state[FAILED_HOOK], [observed]);
 }
 
-/** A hook has failed: mocha runs no root hook behind it, so the sites' own ends look. */
+/**
+ * A hook has failed. mocha runs nothing of ours behind it: evidence is taken when a site ends, or before
+ * the next test, whichever comes first.
+ */
 export function hookFailed(title: string): void {
   state[FAILED_HOOK] = title;
+}
+
+/** Before each test: what a hook's failure left to be looked at. */
+export async function testBegins(): Promise<void> {
+  const title = state[FAILED_HOOK];
+  delete state[FAILED_HOOK];
+  if (title !== undefined) await collect(title, [...open]);
 }
 
 /** A test has failed. Takes as long as a command may, at most, and never fails. */

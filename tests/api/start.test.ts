@@ -37,7 +37,7 @@ describe("npm start", () => {
 
   after(async () => {
     // By what a start left, wherever it was when it was given up.
-    if (copy) await endCluster(path.join(copy, ".local"), path.basename(folder));
+    if (copy) await endCluster(path.join(copy, ".local"));
     fs.rmSync(folder, { recursive: true, force: true });
   });
 

@@ -30,7 +30,12 @@ function facts(changes: Partial<Facts> = {}): Facts {
 const cases: [string, Partial<Facts>, "healthy" | "lost" | "unclear", RegExp][] = [
   ["bound, nobody uses it", {}, "healthy", /no node has it attached/],
   ["attached", { attachments: [attached], pods: [runs] }, "healthy", /n1 has it attached/],
-  ["nobody uses it, and DigitalOcean says nothing", { cloud: silent }, "unclear", /no answer in 60 s.*ask again.*--wait/s],
+  [
+    "nobody uses it, and DigitalOcean says nothing",
+    { cloud: silent },
+    "unclear",
+    /no answer in 60 s.*ask again.*--wait/s,
+  ],
   [
     "attached, and DigitalOcean says nothing",
     { attachments: [attached], cloud: silent },
