@@ -34,7 +34,7 @@ describe("a pull request's checks", () => {
     copy = await CheckoutCopy.make();
   });
 
-  after(() => copy.remove());
+  after(() => copy?.remove());
 
   async function run(script: string, ...args: string[]) {
     const command = [...copy.command(`fleet/checks/${script}.ts`), ...args];

@@ -89,7 +89,6 @@ describe("fleet drift", () => {
 
   it("removes old Helm records of any namespace, a dry run first, never the deployed one", async () => {
     const { site } = bench;
-    await site.kubectl("create", "namespace", "other");
     const record = (revision: number, status: string) => ({
       apiVersion: "v1",
       kind: "Secret",
@@ -103,18 +102,23 @@ describe("fleet drift", () => {
     const statuses = ["deployed", "superseded", "superseded", "failed", "superseded", "failed"];
     const items = statuses.map((status, i) => record(i + 1, status));
     const list = JSON.stringify({ apiVersion: "v1", kind: "List", items });
-    await site.cluster.kubectl(["create", "-f", "-"], list);
     const left = async () => {
       const names = await site.kubectl("get", "secrets", "-n", "other", "-o", "name");
       return names.match(/v\d+$/gm);
     };
-    const dry = await bench.run("cleanup-helm", "liberty", "--keep", "3");
-    assert.equal(dry.exitCode, 0, dry.stderr);
-    assert.match(dry.stdout, /^liberty +other +vaultwarden +2 +superseded$/m);
-    assert.match(dry.stdout, /^2 records would be removed: say --yes$/m);
-    assert.deepEqual(await left(), ["v1", "v2", "v3", "v4", "v5", "v6"]);
-    const done = await bench.run("cleanup-helm", "liberty", "--keep", "3", "--yes");
-    assert.equal(done.exitCode, 0, done.stderr);
-    assert.deepEqual(await left(), ["v1", "v4", "v5", "v6"]);
+    try {
+      await site.kubectl("create", "namespace", "other");
+      await site.cluster.kubectl(["create", "-f", "-"], list);
+      const dry = await bench.run("cleanup-helm", "liberty", "--keep", "3");
+      assert.equal(dry.exitCode, 0, dry.stderr);
+      assert.match(dry.stdout, /^liberty +other +vaultwarden +2 +superseded$/m);
+      assert.match(dry.stdout, /^2 records would be removed: say --yes$/m);
+      assert.deepEqual(await left(), ["v1", "v2", "v3", "v4", "v5", "v6"]);
+      const done = await bench.run("cleanup-helm", "liberty", "--keep", "3", "--yes");
+      assert.equal(done.exitCode, 0, done.stderr);
+      assert.deepEqual(await left(), ["v1", "v4", "v5", "v6"]);
+    } finally {
+      await site.kubectl("delete", "namespace", "other", "--wait=false");
+    }
   });
 });

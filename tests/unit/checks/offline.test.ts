@@ -22,7 +22,7 @@ describe("check:offline", () => {
     copy = await CheckoutCopy.make();
   });
 
-  after(() => copy.remove());
+  after(() => copy?.remove());
 
   /** Runs the command in the copy: no engine on its PATH, no setting and no home of a person's. */
   const check = (...args: string[]) =>
