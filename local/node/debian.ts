@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { execa, ExecaError } from "execa";
-import { DownloadError, lastWords } from "../downloads";
+import { DownloadError } from "../downloads";
 import { UserError } from "../errors";
 
 const aptFolder = "/etc/apt";
@@ -107,7 +107,9 @@ async function fetching(what: string, run: () => Promise<unknown>): Promise<void
   await run().catch((error: unknown) => {
     const words = error instanceof ExecaError ? String(error.stderr) : "";
     if (!downloadWords.test(words)) throw error;
-    throw new DownloadError(what, lastWords(words, downloadWords));
+    // The first names what did not come, the last one sums up.
+    const reason = words.split("\n").find((line) => downloadWords.test(line));
+    throw new DownloadError(what, reason ?? "");
   });
 }
 

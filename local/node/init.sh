@@ -89,7 +89,7 @@ supervise volumes node volumes -socket /var/lib/kubelet/plugins/dobs/csi.sock \
   -registration /var/lib/kubelet/plugins_registry/dobs-reg.sock \
   -node "$NODE" -region "$REGION" -disks node/disks -list volumes.json &
 supervise kube-proxy kube-proxy --config=node/kube-proxy.yaml &
-supervise policies policies -kubeconfig policies.kubeconfig &
+supervise policies policies -kubeconfig policies.kubeconfig -in-force /run/policies.json &
 supervise kubelet kubelet --config=node/kubelet.yaml --kubeconfig=node.kubeconfig \
   --hostname-override="$NODE" --node-ip="$NODE_IP" --node-labels="$NODE_LABELS" \
   --cert-dir=/var/lib/kubelet/pki &

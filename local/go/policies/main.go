@@ -2,12 +2,15 @@
 // say, as rules of the node's own packet filter. Stands in for Cilium, which the clusters have and
 // which cannot be had here. It knows nothing of any site: only what the API server holds.
 //
+// What is in force is told in a file, for whoever has to know that a change has come through.
+//
 // As with any implementation, a node reaches its own pods (probes), and an answer may always return.
 package main
 
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -25,14 +28,19 @@ import (
 
 func main() {
 	kubeconfig := flag.String("kubeconfig", "", "file of the API server's client configuration")
+	told := flag.String("in-force", "", "file that tells the pods and policies whose rules are in force")
 	flag.Parse()
-	if err := run(*kubeconfig); err != nil {
+	if err := run(*kubeconfig, *told); err != nil {
 		fmt.Fprintf(os.Stderr, "policies: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(kubeconfig string) error {
+func run(kubeconfig, told string) error {
+	// What an earlier run told need not be so any more.
+	if err := os.Remove(told); err != nil && !os.IsNotExist(err) {
+		return err
+	}
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return err
@@ -98,8 +106,34 @@ func run(kubeconfig string) error {
 			fmt.Printf("%s: %d pods, %d policies\n",
 				time.Now().Format(time.RFC3339), len(world.pods), len(policyList))
 		}
+		if err := tell(told, world.pods, policyList); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// tell writes each pod with its address and each policy with its version, whose rules are in force now.
+func tell(file string, pods []*corev1.Pod, policies []*networkingv1.NetworkPolicy) error {
+	inForce := struct {
+		Pods     map[string]string `json:"pods"`
+		Policies map[string]string `json:"policies"`
+	}{map[string]string{}, map[string]string{}}
+	for _, pod := range pods {
+		inForce.Pods[pod.Namespace+"/"+pod.Name] = pod.Status.PodIP
+	}
+	for _, policy := range policies {
+		inForce.Policies[policy.Namespace+"/"+policy.Name] = policy.ResourceVersion
+	}
+	text, err := json.Marshal(inForce)
+	if err != nil {
+		return err
+	}
+	// Its readers are never in the middle of it.
+	if err := os.WriteFile(file+".partial", text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".partial", file)
 }
 
 // running gives the pods that have an address of their own.
@@ -115,15 +149,16 @@ func running(all []*corev1.Pod) []*corev1.Pod {
 }
 
 // hook leads what is forwarded, and what pods send to the node, through the chain of policies. The
-// table comes after Services' addresses were translated and before kube-proxy's own filters.
+// table comes after Services' addresses were translated and before kube-proxy's own filters. kube-proxy
+// and containerd change tables as well: whoever has their lock is waited for.
 func hook() error {
 	for _, chain := range []string{"FORWARD", "INPUT"} {
-		exec.Command("iptables", "-t", table, "-N", chainName).Run() // There already, the second time.
-		check := exec.Command("iptables", "-t", table, "-C", chain, "-j", chainName)
+		exec.Command("iptables", "-w", "-t", table, "-N", chainName).Run() // There already, the second time.
+		check := exec.Command("iptables", "-w", "-t", table, "-C", chain, "-j", chainName)
 		if check.Run() == nil {
 			continue
 		}
-		add := exec.Command("iptables", "-t", table, "-A", chain, "-j", chainName)
+		add := exec.Command("iptables", "-w", "-t", table, "-A", chain, "-j", chainName)
 		if out, err := add.CombinedOutput(); err != nil {
 			return fmt.Errorf("iptables: %w: %s", err, out)
 		}
@@ -132,7 +167,7 @@ func hook() error {
 }
 
 func restore(rules []byte) error {
-	command := exec.Command("iptables-restore", "--noflush", "--table", table)
+	command := exec.Command("iptables-restore", "--wait", "--noflush", "--table", table)
 	command.Stdin = bytes.NewReader(rules)
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("iptables-restore: %w: %s", err, out)
