@@ -8,6 +8,7 @@ import * as path from "node:path";
 import { startCluster, stopCluster } from "../../local/cluster";
 import { type Engine, openEngine } from "../../local/engine";
 import { policyPack } from "../../local/policy-pack";
+import { benchBackup } from "./backup";
 import { benchPolicy } from "./policy";
 import { startedCheckout } from "./start";
 import { benchVisit } from "./visit";
@@ -129,6 +130,7 @@ async function main(): Promise<void> {
     await fs.rm(folder, { recursive: true });
   }
   await benchVisit();
+  await benchBackup();
 }
 
 void main();

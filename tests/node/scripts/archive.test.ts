@@ -4,7 +4,9 @@
  */
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
-import { ARCHIVE_TOKEN, HOST, Site, until } from "./site";
+import * as path from "node:path";
+import { eventually, seconds } from "../../waits";
+import { ARCHIVE_TOKEN, HOST, Site, WEB_USER } from "./site";
 import { type Running } from "./sandbox";
 
 const WORDS = "INFO [x] Done archiving!\nINFO [x] done: 4 req, 12 ms, no error\n";
@@ -31,10 +33,11 @@ describe("archive job", () => {
   });
   after(() => site.dispose());
 
+  /** What Matomo reports of the day of the newest visit. */
   async function visits(): Promise<number> {
-    const data =
-      "module=API&method=VisitsSummary.get&idSite=1&period=day&date=today&format=json" +
-      `&token_auth=${ARCHIVE_TOKEN}`;
+    const newest = "SELECT DATE(MAX(visit_first_action_time)) FROM matomo_log_visit";
+    const which = `idSite=1&period=day&date=${await site.value(newest)}`;
+    const data = `module=API&method=VisitsSummary.get&${which}&format=json&token_auth=${ARCHIVE_TOKEN}`;
     const { body } = await site.http("POST", "http://matomo:8082/index.php", { data });
     return Number(JSON.parse(body).nb_visits ?? JSON.parse(body).value);
   }
@@ -66,10 +69,17 @@ describe("archive job", () => {
 
   it("waits for a web pod that is restarting", async () => {
     await site.stopWeb();
-    const run = site.archive({ WAIT_SECONDS: "60" });
-    await new Promise((resolve) => setTimeout(resolve, 2000));
+    // It asks a second time only after nobody answered.
+    const asked = site.sandbox.volume("asked", WEB_USER);
+    const shims = site.sandbox.shims({ curl: 'echo >>/asked/times; exec /usr/bin/curl "$@"' });
+    const env = { WAIT_SECONDS: String(seconds("serverAnswers")), ...shims.env };
+    const run = await site.spawnArchive(env, { ...shims.mounts, "/asked": asked });
+    const times = path.join(asked, "times");
+    const twice = () => fs.existsSync(times) && fs.statSync(times).size >= 2;
+    await eventually("it has asked in vain", twice);
     await site.startWeb();
-    assert.equal((await run).status, 0);
+    const { status, output } = await run.finished;
+    assert.equal(status, 0, output);
   });
 
   it("fails with a token that Matomo does not know, and names the way on", async () => {
@@ -106,7 +116,10 @@ describe("archive job", () => {
      * Archives with what serves one answer to POST /index.php, and 200 to the tracker, on port 9000;
      * waits for its end for so many seconds.
      */
-    async function answering(answer: string, seconds = 60): Promise<ReturnType<Site["archive"]>> {
+    async function answering(
+      answer: string,
+      limit = seconds("requestAnswered"),
+    ): Promise<ReturnType<Site["archive"]>> {
       const script = `
         const http = require("node:http");
         http.createServer((req, res) => {
@@ -120,7 +133,8 @@ describe("archive job", () => {
         command: [process.execPath, "-e", script],
       });
       await new Promise((resolve) => server!.stdout!.once("data", resolve));
-      const limits = { WAIT_SECONDS: "2", TIMEOUT_SECONDS: String(seconds) };
+      const wait = String(seconds("serverAnswers"));
+      const limits = { WAIT_SECONDS: wait, TIMEOUT_SECONDS: String(limit) };
       const env = { MATOMO_URL: "http://matomo:9000", ...limits };
       try {
         return await site.archive(env);
@@ -166,9 +180,9 @@ describe("archive job", () => {
       ["HTTP 500 with the right words", `res.writeHead(500).end(${words});`, /HTTP 500/],
       ["HTTP 401", `res.writeHead(401).end("no");`, /refuses the archive token/],
     ];
-    for (const [what, answer, message, seconds] of cases) {
+    for (const [what, answer, message, limit] of cases) {
       it(what, async () => {
-        const { status, output } = await answering(answer, seconds);
+        const { status, output } = await answering(answer, limit);
         assert.equal(status, 1, output);
         assert.match(output, message);
         assert.equal(output.match(/archive: ERROR/g)?.length, 1, output);
@@ -206,7 +220,7 @@ describe("archive job", () => {
     });
     await new Promise((resolve) => server.stdout!.once("data", resolve));
     const run = site.archive({ MATOMO_URL: "http://matomo:9000" });
-    await until("the request", async () => server.output().includes("asked"));
+    await eventually("the request", () => server.output().includes("asked"));
     const seen = processTexts();
     server.kill("SIGUSR2");
     assert.equal((await run).status, 0);

@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
-import { DATABASE_USER, Site, until } from "./site";
+import { eventually } from "../../waits";
+import { DATABASE_USER, Site } from "./site";
 
 const MARK = ".first-start-unfinished";
 
@@ -28,7 +29,7 @@ describe("database", () => {
     await empty();
     const held = ["#!/bin/bash", script, "echo held >&2", "exec sleep infinity", ""].join("\n");
     const database = await site.spawnDatabase({ [program]: held });
-    await until("it is held", () => Promise.resolve(database.output().includes("held")));
+    await eventually("it is held", () => database.output().includes("held"));
     await site.sandbox.loseContainers();
   }
 

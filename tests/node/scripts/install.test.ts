@@ -4,8 +4,10 @@
  */
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
+import { eventually } from "../../waits";
 import { statedVersion } from "../version";
-import { ARCHIVE_TOKEN, DIST, HOST, Site, until, WEB_USER } from "./site";
+import type { Running } from "./sandbox";
+import { ARCHIVE_TOKEN, DIST, HOST, Site, WEB_USER } from "./site";
 
 /** Counts of what must never be doubled. */
 async function census(site: Site): Promise<string> {
@@ -172,7 +174,7 @@ describe("install", () => {
   it("waits for a database that starts later", async () => {
     await site.stopDatabase();
     const running = await site.spawnInstall();
-    await until("the wait", async () => running.output().includes("waiting for the database"));
+    await eventually("the wait", () => running.output().includes("waiting for the database"));
     await site.startDatabase();
     await ok(running.finished);
   });
@@ -181,12 +183,10 @@ describe("install", () => {
     const stopping = site.path("webTmp", "stopping");
     const holder = site.value("DO GET_LOCK('matomo_install', 0), SLEEP(600)").catch(() => "killed");
     const sleeping = "FROM information_schema.processlist WHERE info LIKE 'DO GET_LOCK%'";
-    await until("another installer", async () =>
-      Boolean(await site.value(`SELECT id ${sleeping}`)),
-    );
+    await eventually("another installer", () => site.value(`SELECT id ${sleeping}`));
     const second = await site.spawnInstall();
     const waiting = `FROM information_schema.processlist WHERE info LIKE 'SELECT GET_LOCK%'`;
-    await until("the wait for it", async () => Boolean(await site.value(`SELECT id ${waiting}`)));
+    await eventually("the wait for it", () => site.value(`SELECT id ${waiting}`));
     fs.writeFileSync(stopping, "");
     const told = await second.finished;
     assert.equal(told.status, 1);
@@ -195,7 +195,7 @@ describe("install", () => {
     await holder;
     fs.rmSync(stopping);
     const first = await site.spawnInstall();
-    await until("the wait", async () => first.output().includes("waiting for the database"));
+    await eventually("the wait", () => first.output().includes("waiting for the database"));
     fs.writeFileSync(stopping, "");
     assert.equal((await first.finished).status, 1);
     fs.rmSync(stopping);
@@ -260,14 +260,54 @@ describe("install", () => {
   });
 });
 
+/**
+ * Stands between an install and the database, and lets so many of its commands through; then it says "held",
+ * and the install waits. Each command of MySQL's protocol is a packet with its length before it.
+ */
+const GATE = `
+const net = require("node:net");
+const [port, limit] = process.argv.slice(1).map(Number);
+let passed = 0;
+net.createServer((client) => {
+  const server = net.connect(3306, "127.0.0.1");
+  let left = Buffer.alloc(0);
+  client.on("data", (data) => {
+    left = Buffer.concat([left, data]);
+    while (left.length >= 4 && left.length >= 4 + left.readUIntLE(0, 3)) {
+      const length = 4 + left.readUIntLE(0, 3);
+      if (passed === limit) return console.log("held");
+      console.log("passed " + ++passed);
+      server.write(left.subarray(0, length));
+      left = left.subarray(length);
+    }
+  });
+  server.on("data", (data) => client.write(data));
+  for (const [one, other] of [[client, server], [server, client]]) {
+    one.on("error", () => other.destroy()).on("close", () => other.destroy());
+  }
+}).listen(port, "127.0.0.1", () => console.log("ready"));`;
+
 describe("install that is killed", () => {
   const site = new Site();
+  const port = 3307;
   before(async () => {
     await site.start();
     await site.startDatabase();
     await site.layout();
   });
   after(() => site.dispose());
+
+  /** Opens the gate for so many commands of all that is installed while it is open. */
+  async function gate(limit = Infinity): Promise<Running> {
+    const command = [process.execPath, "-e", GATE, String(port), String(limit)];
+    const running = await site.sandbox.spawn({ user: 65534, mounts: {}, command });
+    await eventually("the gate", () => running.output().includes("ready"), "serverAnswers");
+    return running;
+  }
+  async function close(open: Running): Promise<void> {
+    open.kill("SIGKILL");
+    await open.finished;
+  }
 
   it("after Matomo has noted its version, and before it has its columns, is finished", async () => {
     await ok(site.install());
@@ -292,26 +332,27 @@ describe("install that is killed", () => {
         fs.rmSync(site.path("state", file), { force: true });
       }
     };
-    let whole = Infinity;
-    for (let run = 0; run < 2; run++) {
+    site.configure({
+      database: { host: "matomo-mariadb", port, name: "matomo", prefix: "matomo_" },
+    });
+    await fresh();
+    const open = await gate();
+    await ok(site.install());
+    const whole = open.output().match(/passed/g)!.length;
+    await close(open);
+    assert.ok(whole > 20, `${whole} commands`);
+    for (let kill = 1; kill <= 10; kill++) {
       await fresh();
-      const started = Date.now();
-      await ok(site.install());
-      whole = Math.min(whole, Date.now() - started);
-    }
-    let killed = 0;
-    for (let attempt = 0; killed < 10; attempt++) {
-      assert.ok(attempt < 30, `only ${killed} of ${attempt} installs were caught before their end`);
-      await fresh();
-      const started = Date.now();
+      const held = await gate(Math.round((whole * kill) / 11));
       const running = await site.spawnInstall();
-      await new Promise((resolve) => setTimeout(resolve, (whole * (killed + 1)) / 11));
+      await eventually(`kill ${kill}`, () => held.output().includes("held"), "commandEnds");
       running.kill("SIGKILL");
-      const { status } = await running.finished;
-      if (status === null) killed++;
-      else whole = Math.min(whole, Date.now() - started);
+      assert.equal((await running.finished).status, null);
+      await close(held);
+      const reopened = await gate();
       await ok(site.install());
-      assert.equal(await census(site), ONCE, `after kill ${killed}`);
+      await close(reopened);
+      assert.equal(await census(site), ONCE, `after kill ${kill}`);
       assert.match(config(site), /\[PluginsInstalled\]/);
     }
   });

@@ -3,7 +3,8 @@
  * is killed and the web pod is rolled. The gap of a planned rollout is measured and printed.
  */
 import assert from "node:assert/strict";
-import { HOST, REAL, Site, until } from "./site";
+import { eventually, milliseconds } from "../../waits";
+import { HOST, REAL, Site } from "./site";
 import { type Running } from "./sandbox";
 
 /** Sends a request every 50 ms until its standard output closes; prints `id status time`. */
@@ -13,7 +14,7 @@ let id = 0;
 setInterval(() => {
   const own = "req-" + ++id;
   const url = encodeURIComponent("https://${HOST}/" + own);
-  const options = { port: 8080, timeout: 20000, headers: {
+  const options = { port: 8080, timeout: ${milliseconds("requestAnswered")}, headers: {
     Host: "${HOST}", "X-Forwarded-Proto": "https", "X-Forwarded-For": "203." + (id % 200) + ".1.1" } };
   const path = "/matomo.php?idsite=1&rec=1&send_image=0&url=" + url;
   const request = http.get({ ...options, path }, (answer) => {
@@ -49,7 +50,7 @@ describe("nothing is lost", () => {
   /** Awaits that so many more requests are accepted. */
   async function answered(more: number): Promise<void> {
     const enough = accepted().length + more;
-    await until(`${more} answers`, async () => accepted().length >= enough);
+    await eventually(`${more} answers`, () => accepted().length >= enough, "serverAnswers");
   }
   async function recorded(): Promise<Set<string>> {
     const [table, column] = REAL ? ["log_action", "name"] : ["log_link_visit_action", "url"];

@@ -11,6 +11,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { imageSources, systems } from "../../../local/node/images";
 import { ensureArtefact } from "../../../local/toolchain";
+import { forget, observe, type Observed } from "../../evidence";
 
 /** Root file systems, unpacked once for all tests of a run; in memory, as all that is made here. */
 const roots = new Map<string, Promise<string>>();
@@ -84,7 +85,11 @@ function enter(lower: string, root: string, container: Container): string {
   return lines.join("\n");
 }
 
-export class Sandbox {
+export class Sandbox implements Observed {
+  /** Folder of its evidence. */
+  readonly title = "sandbox";
+  /** What each container was told and what it said, in the order of their starts. */
+  private readonly told: (() => string)[] = [];
   /** In memory: what is tested is what the scripts do, not how busy the machine's disk is. */
   dir = "";
   private readonly running = new Set<Running>();
@@ -94,6 +99,7 @@ export class Sandbox {
   /** Makes the network: a loopback that nothing else is on. */
   async start(): Promise<void> {
     this.dir = fs.mkdtempSync("/dev/shm/matomo-sandbox-");
+    observe(this);
     // A front end of a test may take port 443, without a capability.
     const ports = "echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start";
     const script = `ip link set lo up && ${ports} && echo up && exec sleep infinity`;
@@ -176,6 +182,9 @@ export class Sandbox {
     });
     const running = Object.assign(child, { finished, output: () => output });
     this.running.add(running);
+    const command = [container.image ?? "machine", ...container.command].join(" ").slice(0, 300);
+    const ended = () => `${running.exitCode ?? running.signalCode ?? "still running"}`;
+    this.told.push(() => `--- ${command}\n${output}\n--- ended: ${ended()}\n`);
     return running;
   }
 
@@ -204,8 +213,24 @@ export class Sandbox {
     await Promise.all(ended);
   }
 
+  /** The containers' words, the configuration, the site's state and what is on each volume. */
+  async collect(folder: string): Promise<void> {
+    const note = (file: string, text: string) => fs.writeFileSync(path.join(folder, file), text);
+    note("containers.log", this.told.map((tell) => tell()).join("\n"));
+    // Of a volume that somebody writes to, a file may be gone by now.
+    const list = spawnSync("ls", ["-laR", this.dir], { maxBuffer: 64 << 20 });
+    note("volumes.txt", list.stdout.toString());
+    for (const name of ["config", "state"].filter((one) => fs.existsSync(this.path(one)))) {
+      spawnSync("cp", ["-a", this.path(name), folder]);
+    }
+  }
+  private path(name: string): string {
+    return path.join(this.dir, name);
+  }
+
   /** Ends all processes and removes all files. */
   async dispose(): Promise<void> {
+    await forget(this);
     if (this.network) {
       await this.loseContainers();
       this.network.kill("SIGKILL");

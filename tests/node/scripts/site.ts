@@ -6,9 +6,10 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { databaseCapacity } from "../../../components/capacity";
+import { databaseCapacity, OPCACHE_MIB, webCapacity } from "../../../components/capacity";
 import { serverOptions } from "../../../components/database";
 import { type RenderArgs, webConfig } from "../../../components/web-config";
+import { eventually, seconds } from "../../waits";
 import { type Container, type Result, type Running, Sandbox } from "./sandbox";
 
 export const SCRIPTS = path.resolve(__dirname, "../../../components/scripts");
@@ -24,13 +25,18 @@ export const DIST = process.env.MATOMO_DIST ?? path.resolve(__dirname, "../../lo
 /** Whether it is the real one. */
 export const REAL = process.env.MATOMO_DIST !== undefined;
 
+/** As much as the settings' defaults give: 4 workers in a pod of 1 GiB. */
+const capacity = webCapacity(1024, 4);
+if (typeof capacity === "string") throw new Error(capacity);
+/** PHP's memory_limit. */
+export const PHP_MEMORY_MIB = capacity.phpMemoryMib;
+
 const RENDER: RenderArgs = {
   hosts: [HOST],
   website: { name: "Website", url: `https://${HOST}`, timezone: "UTC" },
   database: { host: "matomo-mariadb", port: 3306, name: "matomo", prefix: "matomo_" },
-  workers: 4,
-  phpMemoryMib: 128,
-  opcacheMib: 256,
+  ...capacity,
+  opcacheMib: OPCACHE_MIB,
   proxies: ["127.0.0.1/32"],
   geoip: false,
   privacy: { anonymizeIp: 2 },
@@ -138,10 +144,11 @@ export class Site {
       this.webContainer(["bash", "/opt/matomo/scripts/web-start.sh"], ["backup"]),
     );
     this.web = web;
-    await until("Apache", async () => {
-      if (web.exitCode !== null) throw new Error(`Apache ended:\n${web.output()}`);
-      return (await this.http("GET", "http://matomo:8082/matomo.php")).status === 200;
-    });
+    const answers = async () =>
+      web.exitCode !== null ||
+      (await this.http("GET", "http://matomo:8082/matomo.php")).status === 200;
+    await eventually("Apache", answers, "serverAnswers");
+    if (web.exitCode !== null) throw new Error(`Apache ended:\n${web.output()}`);
   }
   async stopWeb(signal: NodeJS.Signals = "SIGTERM"): Promise<Result> {
     this.web!.kill(signal);
@@ -206,10 +213,9 @@ export class Site {
   }
   async startDatabase(): Promise<void> {
     const database = await this.spawnDatabase();
-    await until("MariaDB", async () => {
-      if (database.exitCode !== null) throw new Error(`MariaDB ended:\n${database.output()}`);
-      return (await this.sql("DO 1")).status === 0;
-    });
+    const answers = async () => database.exitCode !== null || (await this.sql("DO 1")).status === 0;
+    await eventually("MariaDB", answers, "serverAnswers");
+    if (database.exitCode !== null) throw new Error(`MariaDB ended:\n${database.output()}`);
   }
   async stopDatabase(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
     this.database!.kill(signal);
@@ -241,7 +247,8 @@ export class Site {
     options: { headers?: Record<string, string>; data?: string } = {},
   ): Promise<{ status: number; headers: string; body: string }> {
     const headers = { Host: HOST, "X-Forwarded-Proto": "https", ...options.headers };
-    const command = ["curl", "-sS", "-i", "--max-time", "60", "-X", method];
+    const command = ["curl", "-sS", "-i", "-X", method];
+    command.push("--max-time", String(seconds("requestAnswered")));
     for (const [name, value] of Object.entries(headers)) command.push("-H", `${name}: ${value}`);
     if (options.data !== undefined) command.push("--data", options.data);
     const result = await this.sandbox.run({ user: 65534, mounts: {}, command: [...command, url] });
@@ -250,14 +257,18 @@ export class Site {
     return { status, headers: head, body: body.join("\r\n\r\n") };
   }
 
-  archive(env: Record<string, string> = {}): Promise<Result> {
+  async archive(env: Record<string, string> = {}): Promise<Result> {
+    return (await this.spawnArchive(env)).finished;
+  }
+  spawnArchive(env: Record<string, string> = {}, mounts: Mounts = {}): Promise<Running> {
     const secrets = `${path.join(this.sandbox.dir, "secrets/matomo")}:ro`;
-    return this.sandbox.run({
+    return this.sandbox.spawn({
       image: "matomo",
       user: WEB_USER,
       mounts: {
         "/opt/matomo/scripts": `${SCRIPTS}:ro`,
         "/run/secrets/matomo": secrets,
+        ...mounts,
       },
       env: { MATOMO_URL: "http://matomo:8082", MATOMO_HOST: HOST, ...env },
       command: ["bash", "/opt/matomo/scripts/archive.sh"],
@@ -331,14 +342,5 @@ export class Site {
 
   dispose(): Promise<void> {
     return this.sandbox.dispose();
-  }
-}
-
-/** Awaits a condition, 60 s at most. */
-export async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`${what}: not within 60 s`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

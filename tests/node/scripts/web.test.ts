@@ -4,7 +4,8 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { render } from "../../render";
 import { Sandbox } from "./sandbox";
-import { SCRIPTS, Site, STATE_TOKEN, until, WEB_USER } from "./site";
+import { eventually, seconds } from "../../waits";
+import { PHP_MEMORY_MIB, SCRIPTS, Site, STATE_TOKEN, WEB_USER } from "./site";
 
 const SITE = "http://matomo:8080";
 const INSIDE = "http://matomo:8082";
@@ -134,7 +135,15 @@ describe("web pod", () => {
         $_SERVER["REQUEST_METHOD"] = "GET";
         require "/opt/matomo/scripts/state-export.php";`;
       const shims = "PATH=/tmp/shims:/usr/bin:/bin";
-      const { output } = await site.exec("timeout", "60", "env", shims, "php", "-r", script);
+      const { output } = await site.exec(
+        "timeout",
+        String(seconds("requestAnswered")),
+        "env",
+        shims,
+        "php",
+        "-r",
+        script,
+      );
       fs.rmSync(path.dirname(shim), { recursive: true });
       assert.match(output, /state-export: tar ended with 2, .*: x{2000}$/m);
     });
@@ -175,12 +184,13 @@ describe("web pod", () => {
 
   it("keeps PHP's settings in Apache and in the console", async () => {
     const script = 'foreach (["memory_limit","max_execution_time"] as $k) echo ini_get($k), "\\n";';
-    assert.match((await site.exec("php", "-r", script)).output, /^128M\n/);
+    const limit = `${PHP_MEMORY_MIB}M`;
+    assert.equal((await site.exec("php", "-r", script)).output.split("\n")[0], limit);
     const probe = site.path("html", "probe.php");
     fs.writeFileSync(probe, `<?php ${script} echo ini_get("opcache.memory_consumption");`);
     const { body } = await site.http("GET", `${INSIDE}/probe.php`);
     fs.rmSync(probe);
-    assert.equal(body, "128M\n900\n256");
+    assert.equal(body, `${limit}\n900\n256`);
   });
 
   it("answers at most its number of workers at once, and stays up", async () => {
@@ -204,11 +214,11 @@ describe("web pod", () => {
       const request = site.http("GET", `${INSIDE}/long.php`);
       const started = site.path("webTmp", "started");
       try {
-        await until("the request", async () => fs.existsSync(started));
+        await eventually("the request", () => fs.existsSync(started));
         const stopped = site.stopWeb(signal);
         // Apache itself has the signal then.
         const refused = async () => (await site.http("GET", INSIDE)).status === 0;
-        await until("no other request is taken", refused);
+        await eventually("no other request is taken", refused);
         site.web!.kill(signal);
         fs.writeFileSync(go, "");
         assert.equal((await request).body, "whole");
@@ -243,7 +253,7 @@ describe("web pod that is told to stop while it starts", () => {
       env,
       command: ["bash", "/opt/matomo/scripts/web-start.sh"],
     });
-    await until("Apache", async () => pod.output().includes("starts"));
+    await eventually("Apache", () => pod.output().includes("starts"));
     pod.kill("SIGTERM");
     const { status, output } = await pod.finished;
     assert.equal(status, 143, output);
@@ -270,7 +280,7 @@ describe("web pod that is told to stop while it starts", () => {
       });
       const mounts = { "/opt/matomo/scripts": `${scripts}:ro`, "/state": state };
       const pod = await sandbox.spawn({ image: "matomo", user: WEB_USER, mounts, command });
-      await until(stopped, async () => pod.output().includes(`${stopped} began`));
+      await eventually(stopped, () => pod.output().includes(`${stopped} began`));
       pod.kill(signal);
       fs.writeFileSync(go, "");
       const { status, output } = await pod.finished;
