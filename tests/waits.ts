@@ -19,6 +19,8 @@ const SECONDS = {
   rolloutEnds: 600,
   /** A Job has ended; it may have a fifth of a processor. */
   jobEnds: 900,
+  /** A Job that has gigabytes to read and write. */
+  largeJobEnds: 1500,
   /** A node is drained. */
   drainEnds: 600,
   /** A controller or a stand-in for one answers a change: a status, an event, an object that it makes. */

@@ -6,7 +6,8 @@
 import * as assert from "node:assert/strict";
 import type { V1CronJob } from "@kubernetes/client-node";
 import { restoreJob } from "../../fleet/restore-job";
-import { type Live, type NodeSite, sharedSite, until } from "./harness";
+import { eventually } from "../waits";
+import { type Live, type NodeSite, sharedSite } from "./harness";
 
 describe("the backup job", () => {
   let site: NodeSite;
@@ -80,7 +81,7 @@ describe("the backup job", () => {
         // With its fifth of a processor it would take a quarter of an hour; its memory is the matter.
         job.spec.template.spec.containers[0].resources.limits.cpu = "2";
       });
-      const { succeeded, log } = await site.jobResult("backup-two-gigabytes", 1_500);
+      const { succeeded, log } = await site.jobResult("backup-two-gigabytes", "largeJobEnds");
       assert.ok(succeeded, log);
       const newest = (await published()).at(-1)!;
       const manifest = JSON.parse(await look(`cat /backup/${newest}/manifest.json`));
@@ -97,7 +98,7 @@ describe("the backup job", () => {
       assert.ok(busy.succeeded, busy.log);
       await site.assertNoneKilled("mariadb");
       const { peak, limit } = await site.memory("mariadb");
-      assert.ok(peak > limit * 0.6 && peak < limit);
+      assert.ok(peak > limit * 0.6);
     } finally {
       await site.query("DROP TABLE matomo_log_large");
     }
@@ -116,14 +117,15 @@ describe("the backup job", () => {
           "PATH=/tmp/bin:$PATH exec bash /opt/matomo/scripts/backup.sh",
       ];
     });
-    const pod = await until("the dump began", 180, async () => {
+    const began = async () => {
       const [found] = (await site.list("pods")).filter(
         ({ metadata }) => metadata!.labels?.["job-name"] === "backup-killed",
       );
       const name = found?.metadata!.name;
-      const log = name && (await site.kubectl("logs", "-n", "matomo", name).catch(() => ""));
+      const log = name && (await site.kubectl("logs", "-n", "matomo", name));
       return log?.includes("dumping") && name;
-    });
+    };
+    const pod = await eventually("the dump began", began, "podReady");
     await site.kubectl("delete", "pod", "-n", "matomo", pod, "--grace-period=0", "--force");
     const { succeeded, log } = await site.jobResult("backup-killed");
     assert.ok(succeeded, log);

@@ -11,6 +11,7 @@ import * as path from "node:path";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
 import { generate } from "selfsigned";
 import { chromium, ensureTool } from "../../local/test-tools";
+import { milliseconds } from "../waits";
 
 /** Pages of one host in a browser, and all that went wrong on them. */
 export interface Visitor {
@@ -30,6 +31,8 @@ export async function openBrowser(host: string, url: string): Promise<Visitor> {
     executablePath: path.join(__dirname, "chromium", "run.sh"),
     env: { ...process.env, CHROMIUM_ROOT: path.join(root, "root") },
     pipe: true,
+    timeout: milliseconds("serverAnswers"),
+    protocolTimeout: milliseconds("serverAnswers"),
     // In its own root file system, which is made anew at each start.
     userDataDir: "/tmp/profile",
     args: [
@@ -49,6 +52,7 @@ export async function openBrowser(host: string, url: string): Promise<Visitor> {
 
 async function openPage(browser: Browser, host: string) {
   const page = await browser.newPage();
+  page.setDefaultTimeout(milliseconds("serverAnswers"));
   await page.setViewport({ width: 1280, height: 800 });
   const faults: string[] = [];
   const outside: string[] = [];

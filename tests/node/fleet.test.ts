@@ -10,7 +10,8 @@ import type { AddressInfo } from "node:net";
 import * as path from "node:path";
 import { generate } from "selfsigned";
 import { benchOf, type FleetBench } from "../fleet/bench";
-import { HOST, type NodeSite, sharedSite, until } from "./harness";
+import { eventually, within } from "../waits";
+import { HOST, type NodeSite, sharedSite } from "./harness";
 
 describe("the fleet command on a running site", () => {
   let site: NodeSite;
@@ -78,7 +79,7 @@ describe("the fleet command on a running site", () => {
     assert.equal(exitCode, 0, stdout);
     assert.match(stdout, /^local +well /m);
     // The kubelet measures what is mounted now and then; of its own volume the backup has said it.
-    await until("each claim is measured", 300, async () => {
+    await eventually("each claim is measured", async () => {
       const { stacks } = await bench.json("status", "local", address(), "--no-drift");
       const claims = stacks[0].claims as { used?: number }[];
       return claims.length === 3 && claims.every(({ used = 0 }) => used > 0 && used < 1);
@@ -94,11 +95,11 @@ describe("the fleet command on a running site", () => {
     assert.equal((await site.secret("matomo-mariadb"))["mariadb-password"], own);
     // The kubelet may have brought the wrong one into the pod meanwhile; a new pod has the right one.
     await site.kubectl("delete", "pod", "-n", "matomo", "matomo-mariadb-0");
-    const ready = ["--for=condition=Ready", "--timeout=180s", "-n", "matomo"];
+    const ready = ["--for=condition=Ready", within("podReady"), "-n", "matomo"];
     await site.kubectl("wait", "pod/matomo-mariadb-0", ...ready);
     // The Service leads to it a moment later.
-    await until("Matomo reaches the database with the Secret's password", 120, () =>
-      site.api("SitesManager.getAllSitesId").catch(() => undefined),
+    await eventually("Matomo reaches the database with the Secret's password", () =>
+      site.api("SitesManager.getAllSitesId"),
     );
     assert.equal(exitCode, 1, stdout);
     assert.match(stdout, /refuses the mariadb-password of Secret matomo-mariadb.*Access denied/);
@@ -107,13 +108,31 @@ describe("the fleet command on a running site", () => {
 
   it("checks it end to end: a visit goes in, is archived, comes out and is removed", async () => {
     const before = await site.visits();
-    // The hourly run is at work: its end is awaited.
+    // The hourly run is at work until the check has seen it.
     await site.makeJob("matomo-archive", "archive-at-work", (job) => {
-      job.spec.template.spec.containers[0].command = ["sleep", "20"];
+      const atWork = "until [ -e /tmp/over ]; do sleep 0.2; done";
+      job.spec.template.spec.containers[0].command = ["bash", "-c", atWork];
       // Else the check's own would take its place in the CronJob's history.
       delete job.metadata!.ownerReferences;
     });
-    const checked = await fleet("check", "local", address());
+    const works = async () => (await site.get("job", "archive-at-work")).status.ready === 1;
+    await eventually("the hourly run is at work", works, "podReady");
+    const looks = async () =>
+      (await site.requests()).filter(
+        ({ verb, objectRef }) => verb === "list" && objectRef?.resource === "jobs",
+      ).length;
+    const begun = await looks();
+    const checking = fleet("check", "local", address());
+    await eventually("it looks for a run at work", async () => (await looks()) > begun);
+    const names = (await site.list("jobs")).map(({ metadata }) => metadata!.name!);
+    assert.deepEqual(
+      names.filter((name) => name.includes("-check-")),
+      [],
+      "it did not wait for the Job at work",
+    );
+    const over = ["exec", "-n", "matomo", "job/archive-at-work", "--", "touch", "/tmp/over"];
+    await site.kubectl(...over);
+    const checked = await checking;
     assert.equal(checked.exitCode, 0, checked.stdout + checked.stderr);
     const { status } = await site.get("job", "archive-at-work");
     assert.equal(status.succeeded, 1, "it did not wait for the Job at work");

@@ -10,13 +10,17 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { after } from "mocha";
-import { type Cluster, startCluster } from "../../local/cluster";
+import { type Cluster, startCluster, stopCluster } from "../../local/cluster";
 import { type Engine, openEngine } from "../../local/engine";
 import { inNode } from "../../local/node/node";
 import { openSite, query } from "../../local/node/site";
 import { type Live, Site } from "../api/harness";
+import { forget, observe, type Observed } from "../evidence";
+import { eventually, milliseconds, seconds, type Wait, within } from "../waits";
 
 export type { Live };
+/** How long a site is under full load, in seconds: for endurance with SOAK=1. */
+export const LOAD_SECONDS = process.env.SOAK === "1" ? 300 : 30;
 export const HOST = "matomo.local.example.com";
 
 /** Makes the plugin Kept in the current folder, as the Marketplace would unpack it. */
@@ -31,7 +35,14 @@ export interface JobResult {
   log: string;
 }
 
-export class NodeSite extends Site {
+/** What is kept of a failed site: no Secret among it. */
+const KINDS =
+  "nodes,namespaces,pods,services,endpointslices,configmaps,persistentvolumeclaims,persistentvolumes," +
+  "volumeattachments,deployments,replicasets,statefulsets,cronjobs,jobs,networkpolicies,ingresses";
+
+export class NodeSite extends Site implements Observed {
+  /** Folder of its evidence. */
+  readonly title = "site on a real node";
   /** What the pods of all Jobs said whose end was awaited. */
   readonly said: string[] = [];
 
@@ -66,7 +77,7 @@ export class NodeSite extends Site {
     const page = encodeURIComponent(`https://${HOST}/${visitor}`);
     const query = `idsite=1&rec=1&_id=${id}&url=${page}`;
     // A request in flight when its pod was killed is never answered.
-    const signal = AbortSignal.timeout(20_000);
+    const signal = AbortSignal.timeout(milliseconds("requestAnswered"));
     return fetch(`${this.url}matomo.php?${query}`, { headers, signal });
   }
 
@@ -92,7 +103,8 @@ export class NodeSite extends Site {
       ...{ module: "API", method, format: "json", token_auth: token },
       ...more,
     });
-    const answer = await fetch(`${this.url}index.php`, { method: "POST", body });
+    const signal = AbortSignal.timeout(milliseconds("requestAnswered"));
+    const answer = await fetch(`${this.url}index.php`, { method: "POST", body, signal });
     const text = await answer.text();
     assert.equal(answer.status, 200, text);
     return JSON.parse(text);
@@ -124,12 +136,41 @@ export class NodeSite extends Site {
 
   /** Waits until the web pod is Ready, the one before it gone, and the way from outside leads to it. */
   async webReady(): Promise<void> {
-    const rollout = ["rollout", "status", "-n", "matomo", "deployment/matomo", "--timeout=180s"];
-    await this.kubectl(...rollout);
-    await until("the ingress has the new pod", 120, async () => {
-      const signal = AbortSignal.timeout(5_000);
-      const answer = await fetch(`${this.url}matomo.php`, { signal }).catch(() => undefined);
-      return answer?.status === 200;
+    const deployment = ["-n", "matomo", "deployment/matomo"];
+    await this.kubectl("rollout", "status", ...deployment, within("rolloutEnds"));
+    const theNewPod = async () => {
+      // Short: what is sent to the pod before is never answered.
+      const signal = AbortSignal.timeout(milliseconds("requestAnswered") / 10);
+      const { status } = await fetch(`${this.url}matomo.php`, { signal });
+      assert.equal(status, 200);
+      return true;
+    };
+    await eventually("the ingress has the new pod", theNewPod, "serverAnswers");
+  }
+
+  /** Waits until the node holds every pod that there is to the policies that there are. */
+  async policiesInForce(): Promise<void> {
+    const all = async (kind: string): Promise<Live[]> =>
+      JSON.parse(await this.kubectl("get", kind, "-A", "-o", "json")).items;
+    const named = (objects: Live[], value: (object: Live) => string) =>
+      Object.fromEntries(
+        objects.map((object) => [
+          `${object.metadata!.namespace}/${object.metadata!.name}`,
+          value(object),
+        ]),
+      );
+    await eventually("the rules of every policy are in force", async () => {
+      const pods = (await all("pods")).filter(
+        ({ spec, status }) =>
+          status.podIP && !spec.hostNetwork && !["Succeeded", "Failed"].includes(status.phase),
+      );
+      const policies = await all("networkpolicies");
+      const told = JSON.parse(await this.onNode("cat", "/run/policies.json"));
+      assert.deepEqual(told, {
+        pods: named(pods, ({ status }) => status.podIP),
+        policies: named(policies, ({ metadata }) => metadata!.resourceVersion!),
+      });
+      return true;
     });
   }
 
@@ -140,13 +181,14 @@ export class NodeSite extends Site {
   }
 
   /** Waits for a Job's end; its pods may have a fifth of a processor. */
-  async jobResult(name: string, seconds = 600): Promise<JobResult> {
-    const conditions = await until(`job ${name} ended`, seconds, async () => {
+  async jobResult(name: string, wait: Wait = "jobEnds"): Promise<JobResult> {
+    const ended = async () => {
       const { status } = await this.get("job", name);
       return (status.conditions as Live[] | undefined)?.find(
         ({ type, status }) => status === "True" && (type === "Complete" || type === "Failed"),
       );
-    });
+    };
+    const conditions = await eventually(`job ${name} ended`, ended, wait);
     const selector = `job-name=${name}`;
     const all = ["--all-containers", "--tail=-1", "--prefix"];
     const log = await this.kubectl("logs", "-n", "matomo", "-l", selector, ...all);
@@ -162,14 +204,17 @@ export class NodeSite extends Site {
   /** Takes the web pod away until somebody scales it up again, and waits until it is gone. */
   async stopWeb(): Promise<void> {
     await this.kubectl("scale", "-n", "matomo", "deployment/matomo", "--replicas=0");
-    await until("the web pod is gone", 180, async () =>
+    const gone = async () =>
       (await this.list("pods")).every(
         ({ metadata }) => metadata!.labels?.["app.kubernetes.io/component"] !== "web",
-      ),
-    );
+      );
+    await eventually("the web pod is gone", gone, "podGone");
   }
 
-  /** Most memory that a component's container had, and its limit, in bytes. */
+  /**
+   * Most memory that a component's container had, and its limit, in bytes. What it read of files counts as
+   * well and gives way at the limit: only assertNoneKilled tells that the memory was enough.
+   */
   async memory(component: string): Promise<{ peak: number; limit: number }> {
     const files =
       "cat /sys/fs/cgroup/memory/memory.max_usage_in_bytes /sys/fs/cgroup/memory.peak " +
@@ -192,6 +237,30 @@ export class NodeSite extends Site {
   /** Runs a command on the node itself, beside the pods. */
   onNode(...command: string[]): Promise<string> {
     return inNode(this.cluster.folder, command);
+  }
+
+  async collect(folder: string): Promise<void> {
+    const note = (file: string, text: string) => fs.writeFile(path.join(folder, file), text);
+    const limit = `--request-timeout=${seconds("evidenceTaken") / 4}s`;
+    const look = async (file: string, ...args: string[]) =>
+      note(file, await this.kubectl(...args, limit).catch(String));
+    for (const name of await fs.readdir(this.cluster.folder)) {
+      if (!name.endsWith(".log")) continue;
+      await fs.copyFile(path.join(this.cluster.folder, name), path.join(folder, name));
+    }
+    await look("events.txt", "get", "events", "-A", "--sort-by=.lastTimestamp", "-o", "wide");
+    await look("pods.txt", "describe", "pods", "-A");
+    await look("objects.yaml", "get", KINDS, "-A", "-o", "yaml");
+    for (const { metadata } of await this.list("pods")) {
+      const name = metadata!.name!;
+      await look(`pod-${name}.log`, "logs", "-n", "matomo", name, "--all-containers", "--prefix");
+    }
+  }
+
+  override async close(): Promise<void> {
+    await forget(this);
+    await super.close();
+    folders.delete(this.folder);
   }
 }
 
@@ -218,7 +287,8 @@ export class Visitors {
     [this.gap, this.last] = [0, Date.now()];
     await happens();
     const since = this.answered.length;
-    await until(`answers after: ${title}`, 120, async () => this.answered.length > since + 5);
+    const again = () => this.answered.length > since + 5;
+    await eventually(`answers after: ${title}`, again, "serverAnswers");
     return this.gap / 1000;
   }
 
@@ -247,33 +317,25 @@ export class Visitors {
   }
 }
 
-/** Polls a condition that nothing announces; the error says what was waited for. */
-export async function until<T>(
-  what: string,
-  seconds: number,
-  condition: () => Promise<T | undefined | false>,
-): Promise<T> {
-  const deadline = Date.now() + seconds * 1000;
-  for (;;) {
-    const found = await condition();
-    if (found) return found;
-    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
-    await delay(200);
-  }
-}
+/** State folders of the clusters that were begun and are not closed yet. */
+const folders = new Set<string>();
 
 /** A node and an engine without any stack. */
 export async function emptyNode(): Promise<NodeSite> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), "matomo-node-"));
+  folders.add(folder);
   const cluster = await startCluster(folder, { node: true });
   const engine = await openEngine(folder, { standIns: "always" });
   const own = { context: "matomo-local", kubeconfig: cluster.kubeconfig };
-  return new NodeSite(folder, cluster, engine, {
+  // Half a year off: the clock makes no Jobs between those of the tests, whose history it would end.
+  const month = ((new Date().getUTCMonth() + 6) % 12) + 1;
+  const site = new NodeSite(folder, cluster, engine, {
     "matomo:cluster": own,
-    // The clock makes no Jobs between those of the tests, whose history it would end.
-    "matomo:archive": { schedule: "5 0 1 1 *" },
-    "matomo:backup": { schedule: "0 0 1 1 *" },
+    "matomo:archive": { schedule: `5 0 1 ${month} *` },
+    "matomo:backup": { schedule: `0 0 1 ${month} *` },
   });
+  observe(site);
+  return site;
 }
 
 let shared: Promise<NodeSite> | undefined;
@@ -295,7 +357,12 @@ export function sharedSite(): Promise<NodeSite> {
   return shared;
 }
 
-after(async function () {
-  this.timeout(120_000);
-  await shared?.then((site) => site.close()).catch(() => undefined);
+after("whatever still runs is ended", async () => {
+  const site = await shared?.catch(() => undefined);
+  await site?.close();
+  // Of a hook that failed or ran out of time.
+  for (const folder of folders) {
+    await stopCluster(folder);
+    await fs.rm(folder, { recursive: true, force: true });
+  }
 });

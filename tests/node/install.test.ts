@@ -3,7 +3,8 @@
  * nothing doubled, nothing broken (decision 3, incidents 9 and 12).
  */
 import * as assert from "node:assert/strict";
-import { firstVisitSeconds, type NodeSite, sharedSite, until } from "./harness";
+import { eventually, seconds } from "../waits";
+import { firstVisitSeconds, type NodeSite, sharedSite } from "./harness";
 
 /** What an install makes once. */
 const CENSUS = `SELECT
@@ -63,17 +64,16 @@ describe("a site on a real node", () => {
     const holder = site
       .query("LOCK TABLES matomo_user_token_auth READ; SELECT SLEEP(600)")
       .catch(() => "killed");
-    await until("the table is held", 60, () => processes("SELECT SLEEP"));
+    await eventually("the table is held", () => processes("SELECT SLEEP"));
     await site.kubectl("delete", "pod", "-n", "matomo", (await site.pod("web")).metadata!.name!);
-    const next = await until("the next pod", 60, () => site.pod("web").catch(() => undefined));
+    const next = await eventually("the next pod", () => site.pod("web"));
     const name = next.metadata!.name!;
-    await until("the step", 120, () => processes("DELETE FROM matomo_user_token_auth"));
+    const step = () => processes("DELETE FROM matomo_user_token_auth");
+    await eventually("the step", step, "podReady");
     const log = site.kubectl("logs", "-n", "matomo", "-f", name);
     await site.kubectl("delete", "pod", "-n", "matomo", name, "--wait=false");
-    await until("it knows", 60, () =>
-      site
-        .kubectl("exec", "-n", "matomo", name, "--", "ls", "/tmp/stopping")
-        .catch(() => undefined),
+    await eventually("it knows", () =>
+      site.kubectl("exec", "-n", "matomo", name, "--", "ls", "/tmp/stopping"),
     );
     assert.notEqual(await processes("DELETE FROM matomo_user_token_auth"), "");
     await site.query(`KILL QUERY ${await processes("SELECT SLEEP")}`);
@@ -89,21 +89,29 @@ describe("a site on a real node", () => {
     // An empty database and an empty volume, as before the first start.
     await site.stopWeb();
     await site.query("DROP DATABASE matomo; CREATE DATABASE matomo");
-    // From an install's first moment on, each time later: the whole takes a second or two. It is known by
-    // its argument; layout.sh asks PHP something before.
+    // From an install's first moment on, each time with a tenth more of the tables that it makes. It is
+    // known by its argument; layout.sh asks PHP something before.
+    const tables = Number(before[4]);
+    const points = Array.from({ length: 10 }, (_, kill) => Math.floor((tables * kill) / 9));
     const killer = site.onNode(
       ...["sh", "-c"],
       [
-        "rm -f /tmp/kills; touch /tmp/kills; for kill in 0 1 2 3 4 5 6 7 8 9; do",
-        "  found=''; until [ \"$found\" ]; do",
+        `end=$(($(date +%s) + ${seconds("jobEnds")})); rm -f /tmp/kills; touch /tmp/kills`,
+        "pause() { [ $(date +%s) -lt $end ] || { echo no install to kill >&2; exit 1; }; sleep 0.02; }",
+        "made() { ls /var/lib/kubelet/pods/*/volumes/kubernetes.io~csi/*/mount/matomo/*.frm 2>/dev/null | wc -l; }",
+        `for point in ${points.join(" ")}; do`,
+        "  found=''; until [ \"$found\" ]; do pause",
         "    found=$(grep -lzx '/opt/matomo/scripts/install[.]php' /proc/[0-9]*/cmdline 2>/dev/null | head -n 1)",
         "  done",
-        "  sleep 0.$(printf %02d $((kill * 4))); pid=${found#/proc/}; pid=${pid%/cmdline}",
-        "  kill -KILL $pid && echo killed >>/tmp/kills || echo over >>/tmp/kills",
-        "  while [ -e /proc/$pid ]; do sleep 0.05; done",
+        "  pid=${found#/proc/}; pid=${pid%/cmdline}",
+        "  while [ -e /proc/$pid ] && [ $(made) -lt $point ]; do pause; done",
+        "  kill -KILL $pid && echo killed at $(made) >>/tmp/kills || echo over >>/tmp/kills",
+        "  while [ -e /proc/$pid ]; do pause; done",
         "done",
       ].join("\n"),
     );
+    // Its end is awaited once there is nothing more to kill.
+    killer.catch(() => undefined);
     await site.kubectl("scale", "-n", "matomo", "deployment/matomo", "--replicas=1");
     const kills = async () =>
       (await site.onNode("sh", "-c", "cat /tmp/kills 2>/dev/null || true"))
@@ -111,23 +119,21 @@ describe("a site on a real node", () => {
         .filter((line) => line !== "");
     for (let ended: string[] = []; ended.length < 10;) {
       // A new pod each time: kubelet would wait ever longer before it starts the same one again.
-      const { now, pod } = await until(
-        "a kill, or an install that came to its end",
-        300,
-        async () => {
-          const [now, pod] = [await kills(), await site.pod("web").catch(() => undefined)];
-          const ready = pod?.status.containerStatuses?.[0]?.ready as boolean | undefined;
-          return pod && (now.length > ended.length || ready) && { now, pod };
-        },
-      );
+      const next = async () => {
+        const [now, pod] = [await kills(), await site.pod("web")];
+        const ready = pod.status.containerStatuses?.[0]?.ready as boolean | undefined;
+        return (now.length > ended.length || ready) && { now, pod };
+      };
+      const title = "a kill, or an install that came to its end";
+      const { now, pod } = await eventually(title, next, "podReady");
       ended = now;
       const name = pod.metadata!.name!;
       await site.kubectl("delete", "pod", "-n", "matomo", name, "--grace-period=0", "--force");
     }
     await killer;
     const ended = await kills();
-    console.log(`      ${ended.join(" ")}`);
-    assert.ok(ended.filter((how) => how === "killed").length >= 5, "it was killed too seldom");
+    console.log(`      ${ended.join(", ")}`);
+    assert.ok(ended.filter((how) => /^killed/.test(how)).length >= 5, "it was killed too seldom");
     await site.webReady();
     const after = (await site.query(CENSUS)).split("\t");
     assert.equal(

@@ -8,6 +8,7 @@ import * as path from "node:path";
 import { openSite } from "../../local/node/site";
 import { checkout } from "../../local/paths";
 import { benchOf } from "../fleet/bench";
+import { within } from "../waits";
 import { emptyNode, HOST, KEPT_PLUGIN, type NodeSite, sharedSite } from "./harness";
 
 /** A person with a token of her own. */
@@ -54,7 +55,7 @@ describe("the loss of a whole cluster", () => {
     const copy = ["-n", "matomo", "copy-backup"];
     for (const { cluster } of [old, site]) {
       await cluster.kubectl(["create", "-f", "-"], manifest);
-      const ready = ["--for=condition=Ready", "pod/copy-backup", "--timeout=5m"];
+      const ready = ["--for=condition=Ready", "pod/copy-backup", within("podReady")];
       await cluster.kubectl(["wait", "-n", "matomo", ...ready]);
     }
     const exec = ["exec", "-i", ...copy, "--", "bash", "-c"];

@@ -1,8 +1,9 @@
 /**
  * `npm start` with a real node opens a site that has recorded a visit, on the loopback alone. The
- * node leaves the machine as it found it: no process, mount, link, route, filter, control group, loop
+ * node leaves the machine as it found it: no process, mount, address, route, filter, control group, loop
  * device, kernel value or package of its own, not while it runs where others would see it, and not
- * after its end; not even when it is killed.
+ * after its end; not even when it is killed. What others do on the machine meanwhile is theirs: only what
+ * has the node's own names and addresses is looked at.
  */
 import * as assert from "node:assert/strict";
 import * as fs from "node:fs/promises";
@@ -10,9 +11,11 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { execa } from "execa";
 import { clusterFolder, clusterStatus, startCluster, stopCluster } from "../../local/cluster";
+import { ingressIp, node, podRange, serviceRange } from "../../local/node/config";
+import { imageSources, matomoFolder } from "../../local/node/images";
 import { cgroup } from "../../local/node/node";
 import { copyCheckout, linkLibraries } from "../checkout-copy";
-import { until } from "./harness";
+import { eventually, milliseconds } from "../waits";
 
 const VALUES = [
   "vm/overcommit_memory",
@@ -25,51 +28,70 @@ const VALUES = [
   "net/netfilter/nf_conntrack_max",
 ];
 
-/** What the machine looks like, apart from the processes of others. */
+/** By what an address, a route or a filter of a node is known: its networks, and its programs' chains. */
+const NETWORKS = [podRange, serviceRange, node.ip, ingressIp].map((range) =>
+  // The part that all its addresses share.
+  range.replace(/(?:\.0)+\/.*$/, "."),
+);
+const CHAINS = ["KUBE-", "CNI-", "POLICIES"];
+
+/** What the machine has of a node, where others would see it, and what a node would change. */
 async function machine() {
-  const run = async (command: string, ...args: string[]) =>
-    (await execa(command, args, { reject: false })).stdout;
+  const lines = async (command: string, names: string[]) => {
+    const { stdout } = await execa("sh", ["-c", `${command} 2>/dev/null`], { reject: false });
+    return stdout.split("\n").filter((line) => names.some((name) => line.includes(name)));
+  };
   const read = (file: string) => fs.readFile(file, "utf8").catch(() => "");
+  const recipe = await read(path.join(imageSources, "node", "packages.txt"));
+  const packages = recipe.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  const query = ["--showformat=${Package} ${Version} ${db:Status-Status}\n", "--show"];
+  const found = await execa("dpkg-query", [...query, ...packages], { reject: false });
   return {
-    links: (await fs.readdir("/sys/class/net")).sort(),
-    addresses: await run("ip", "-brief", "address"),
-    routes: await run("ip", "route", "show", "table", "all"),
-    filters: await Promise.all(
-      ["iptables-save", "ip6tables-save", "nft list ruleset"].map((command) =>
-        run("sh", "-c", `${command} 2>/dev/null | grep -v '^#'`),
-      ),
-    ),
-    tables: await read("/proc/net/ip_tables_names"),
-    packages: (await fs.stat("/var/lib/dpkg/status")).mtimeMs,
+    addresses: await lines("ip -brief address", NETWORKS),
+    routes: await lines("ip route show table all; ip rule", NETWORKS),
+    filters: await lines("iptables-save; ip6tables-save; nft list ruleset", [
+      ...NETWORKS,
+      ...CHAINS,
+    ]),
+    packages: found.stdout.split("\n").sort(),
     values: await Promise.all(VALUES.map((name) => read(`/proc/sys/${name}`))),
   };
 }
 
-/** Addresses of the machine where somebody listens. */
-async function openPorts(): Promise<string[]> {
-  const { stdout } = await execa("ss", ["--listening", "--tcp", "--numeric", "--no-header"]);
-  return stdout.split("\n").map((line) => line.split(/ +/)[3]);
+/** Addresses of the machine where a process of the folder listens. */
+async function openPorts(folder: string): Promise<string[]> {
+  const options = ["--listening", "--tcp", "--numeric", "--no-header", "--processes"];
+  const { stdout } = await execa("ss", options);
+  const pids = (await processesOf(folder)).map(({ pid }) => `pid=${pid},`);
+  const own = stdout.split("\n").filter((line) => pids.some((pid) => line.includes(pid)));
+  return own.map((line) => line.split(/ +/)[3]);
+}
+
+/** Processes that were started of a folder, or in it. */
+async function processesOf(folder: string): Promise<{ pid: number; command: string }[]> {
+  const processes: { pid: number; command: string }[] = [];
+  for (const pid of (await fs.readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const command = await fs.readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    const folderOf = await fs.readlink(`/proc/${pid}/cwd`).catch(() => "");
+    if (Number(pid) !== process.pid && (command.includes(folder) || folderOf.startsWith(folder))) {
+      processes.push({ pid: Number(pid), command });
+    }
+  }
+  return processes;
 }
 
 /** What belongs to the node of a state folder's cluster, and to others of a folder around it. */
 async function own(folder: string, stateFolder = folder) {
   const mounts = (await fs.readFile("/proc/self/mounts", "utf8"))
     .split("\n")
-    .filter((line) => line.includes(folder) || line.includes("kubelet"));
+    .filter((line) => line.includes(folder));
   // Others' groups may come and go while it looks.
   const name = path.basename(cgroup(clusterFolder(stateFolder)));
   const find = ["/sys/fs/cgroup", "-name", name];
   const groups = (await execa("find", find, { reject: false })).stdout;
   const loops = (await execa("losetup", ["--list", "--noheadings", "--output", "BACK-FILE"]))
     .stdout;
-  const processes: string[] = [];
-  for (const pid of (await fs.readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
-    const command = await fs.readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    const folderOf = await fs.readlink(`/proc/${pid}/cwd`).catch(() => "");
-    if (Number(pid) !== process.pid && (command.includes(folder) || folderOf.startsWith(folder))) {
-      processes.push(command);
-    }
-  }
+  const processes = (await processesOf(folder)).map(({ command }) => command);
   return {
     mounts,
     groups: groups.split("\n").filter(Boolean),
@@ -97,18 +119,20 @@ describe("what a node leaves behind", () => {
     const copy = path.join(folder, "checkout");
     await copyCheckout(copy);
     await linkLibraries(copy);
+    // With a Matomo that is named no registry is asked for the official images.
+    const env = { CI: "true", MATOMO_DIST: matomoFolder() };
+    const timeout = milliseconds("clusterStarts");
     const run = async (...command: string[]) =>
-      (await execa("node", command, { cwd: copy, all: true, env: { CI: "true" } })).all;
+      (await execa("node", command, { cwd: copy, all: true, env, timeout })).all;
     const before = await machine();
     const state = path.join(copy, ".local");
-    const ports = await openPorts();
     try {
       const text = await run("local/start.mjs");
       const [, url] = /The site: (\S+) \(1 recorded visit\)/.exec(text) ?? assert.fail(text);
       assert.match(text, /log in as admin, with the password that this prints/);
       assert.ok(text.includes(`var u = "${url}"`), text);
       assert.equal((await fetch(`${url}matomo.php`)).status, 200);
-      const opened = (await openPorts()).filter((port) => !ports.includes(port));
+      const opened = await openPorts(folder);
       assert.ok(opened.includes(new URL(url).host), opened.join());
       const toOutside = opened.filter((port) => !/^(127\.|\[::1\])/.test(port));
       assert.deepEqual(toOutside, []);
@@ -131,11 +155,11 @@ describe("what a node leaves behind", () => {
     const keep = ["create", "configmap", "kept", "--from-literal=a=b"];
     await cluster.kubectl(keep);
     process.kill(clusterStatus(folder).node!, "SIGKILL");
-    await until("all of the node has gone with it", 120, async () =>
+    const gone = async () =>
       (await own(folder)).processes.every(
         (command) => !/(kubelet|containerd) --config/.test(command),
-      ),
-    );
+      );
+    await eventually("all of the node has gone with it", gone, "processEnds");
     const again = await startCluster(folder, { node: true });
     assert.match(await again.kubectl(["get", "configmap", "kept", "-o", "name"]), /kept/);
     await stopCluster(folder);
