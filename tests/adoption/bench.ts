@@ -15,9 +15,9 @@ import type { Fleet } from "../../fleet/fleet";
 import { Output } from "../../fleet/report";
 import { checkout } from "../../local/paths";
 import type { OperationReport } from "../../fleet/operation";
-import type { Live, Site } from "../api/harness";
+import { type Live, neverDue, type Site } from "../api/harness";
 import { LAST_APPLIED, omit } from "../../fleet/adoption/shape";
-import { FleetBench, NEVER_DUE, over, ownSite } from "../fleet/bench";
+import { FleetBench, over, ownSite } from "../fleet/bench";
 import type { Ending } from "../fleet/command-ending";
 import { installRelease } from "./helm";
 import { answer, type LivePods } from "../fleet/pods";
@@ -152,8 +152,8 @@ const SETTINGS = { "matomo:edge": { issuer: "production" } };
 
 /** The chart's own, on which nothing is ever due. */
 export const SCHEDULES = {
-  archiveSchedule: NEVER_DUE["matomo:archive"].schedule,
-  backupSchedule: NEVER_DUE["matomo:backup"].schedule,
+  archiveSchedule: neverDue()["matomo:archive"].schedule,
+  backupSchedule: neverDue()["matomo:backup"].schedule,
 };
 
 export interface ReleaseOptions {

@@ -14,10 +14,6 @@ import { endOrphans, newSite, type Site } from "../api/harness";
 import { isOf } from "../incidents/cluster/bench";
 import type { LivePods } from "./pods";
 
-/** Due on 29 February alone: beside the Jobs that a test makes there are none that the clock made. */
-const NEVER = { schedule: "0 0 29 2 *" };
-export const NEVER_DUE = { "matomo:archive": NEVER, "matomo:backup": NEVER };
-
 /** Sites that were asked for, there or not yet: a hook that ran out of time has one, too. */
 const sites: Promise<Site>[] = [];
 /** Commands that run, and the engine's home of each. */
@@ -26,9 +22,9 @@ const ending = new AbortController();
 /** Aborted when the tests are over. */
 export const over = ending.signal;
 
-/** A site on which nothing is ever due; it is closed when the tests are over, whatever became of them. */
+/** A site that is closed when the tests are over, whatever became of them. */
 export function ownSite(stack: string, config?: Record<string, unknown>): Promise<Site> {
-  const site = newSite(stack, { ...NEVER_DUE, ...config });
+  const site = newSite(stack, config);
   sites.push(site);
   return site;
 }

@@ -5,22 +5,19 @@
  * With MATOMO_DIST the Matomo inside is the real one that it names, else the look-alike.
  */
 import * as assert from "node:assert/strict";
-import * as fs from "node:fs/promises";
-import * as os from "node:os";
-import * as path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { after } from "mocha";
-import { type Cluster, startCluster, stopCluster } from "../../local/cluster";
+import type { Cluster } from "../../local/cluster";
 import { type Engine, openEngine } from "../../local/engine";
 import { inNode } from "../../local/node/node";
 import { openSite, query } from "../../local/node/site";
-import { type Live, Site } from "../api/harness";
-import { forget, observe, type Observed } from "../evidence";
-import { eventually, milliseconds, seconds, type Wait, within } from "../waits";
+import { ownCluster } from "../api/clusters";
+import { type Live, neverDue, Site } from "../api/harness";
+import { isSoak } from "../soak";
+import { eventually, milliseconds, type Wait, within } from "../waits";
 
 export type { Live };
 /** How long a site is under full load, in seconds: for endurance with SOAK=1. */
-export const LOAD_SECONDS = process.env.SOAK === "1" ? 300 : 30;
+export const LOAD_SECONDS = isSoak ? 300 : 30;
 export const HOST = "matomo.local.example.com";
 
 /** Makes the plugin Kept in the current folder, as the Marketplace would unpack it. */
@@ -35,14 +32,7 @@ export interface JobResult {
   log: string;
 }
 
-/** What is kept of a failed site: no Secret among it. */
-const KINDS =
-  "nodes,namespaces,pods,services,endpointslices,configmaps,persistentvolumeclaims,persistentvolumes," +
-  "volumeattachments,deployments,replicasets,statefulsets,cronjobs,jobs,networkpolicies,ingresses";
-
-export class NodeSite extends Site implements Observed {
-  /** Folder of its evidence. */
-  readonly title = "site on a real node";
+export class NodeSite extends Site {
   /** What the pods of all Jobs said whose end was awaited. */
   readonly said: string[] = [];
 
@@ -238,30 +228,6 @@ export class NodeSite extends Site implements Observed {
   onNode(...command: string[]): Promise<string> {
     return inNode(this.cluster.folder, command);
   }
-
-  async collect(folder: string): Promise<void> {
-    const note = (file: string, text: string) => fs.writeFile(path.join(folder, file), text);
-    const limit = `--request-timeout=${seconds("evidenceTaken") / 4}s`;
-    const look = async (file: string, ...args: string[]) =>
-      note(file, await this.kubectl(...args, limit).catch(String));
-    for (const name of await fs.readdir(this.cluster.folder)) {
-      if (!name.endsWith(".log")) continue;
-      await fs.copyFile(path.join(this.cluster.folder, name), path.join(folder, name));
-    }
-    await look("events.txt", "get", "events", "-A", "--sort-by=.lastTimestamp", "-o", "wide");
-    await look("pods.txt", "describe", "pods", "-A");
-    await look("objects.yaml", "get", KINDS, "-A", "-o", "yaml");
-    for (const { metadata } of await this.list("pods")) {
-      const name = metadata!.name!;
-      await look(`pod-${name}.log`, "logs", "-n", "matomo", name, "--all-containers", "--prefix");
-    }
-  }
-
-  override async close(): Promise<void> {
-    await forget(this);
-    await super.close();
-    folders.delete(this.folder);
-  }
 }
 
 /** Visits at a steady rate, none of which waits for another. */
@@ -317,25 +283,12 @@ export class Visitors {
   }
 }
 
-/** State folders of the clusters that were begun and are not closed yet. */
-const folders = new Set<string>();
-
-/** A node and an engine without any stack. */
+/** A node and an engine without any stack, on which the clock makes no Jobs. */
 export async function emptyNode(): Promise<NodeSite> {
-  const folder = await fs.mkdtemp(path.join(os.tmpdir(), "matomo-node-"));
-  folders.add(folder);
-  const cluster = await startCluster(folder, { node: true });
+  const { folder, cluster } = await ownCluster("node", { node: true });
   const engine = await openEngine(folder, { standIns: "always" });
   const own = { context: "matomo-local", kubeconfig: cluster.kubeconfig };
-  // Half a year off: the clock makes no Jobs between those of the tests, whose history it would end.
-  const month = ((new Date().getUTCMonth() + 6) % 12) + 1;
-  const site = new NodeSite(folder, cluster, engine, {
-    "matomo:cluster": own,
-    "matomo:archive": { schedule: `5 0 1 ${month} *` },
-    "matomo:backup": { schedule: `0 0 1 ${month} *` },
-  });
-  observe(site);
-  return site;
+  return new NodeSite(folder, cluster, engine, { "matomo:cluster": own, ...neverDue() });
 }
 
 let shared: Promise<NodeSite> | undefined;
@@ -356,13 +309,3 @@ export function sharedSite(): Promise<NodeSite> {
   })();
   return shared;
 }
-
-after("whatever still runs is ended", async () => {
-  const site = await shared?.catch(() => undefined);
-  await site?.close();
-  // Of a hook that failed or ran out of time.
-  for (const folder of folders) {
-    await stopCluster(folder);
-    await fs.rm(folder, { recursive: true, force: true });
-  }
-});
