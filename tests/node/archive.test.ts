@@ -26,7 +26,7 @@ describe("the archive job", () => {
       assert.equal(await site.track(visitor), 200);
     }
     // A day may have begun meanwhile.
-    const begun = "visit_first_action_time";
+    const begun = "visit_last_action_time";
     const date = await site.query(`SELECT DATE(MAX(${begun})) FROM matomo_log_visit`);
     const { succeeded, log } = await site.runJob("matomo-archive", "archive-good");
     assert.ok(succeeded, log);

@@ -35,7 +35,7 @@ describe("archive job", () => {
 
   /** What Matomo reports of the day of the newest visit. */
   async function visits(): Promise<number> {
-    const newest = "SELECT DATE(MAX(visit_first_action_time)) FROM matomo_log_visit";
+    const newest = "SELECT DATE(MAX(visit_last_action_time)) FROM matomo_log_visit";
     const which = `idSite=1&period=day&date=${await site.value(newest)}`;
     const data = `module=API&method=VisitsSummary.get&${which}&format=json&token_auth=${ARCHIVE_TOKEN}`;
     const { body } = await site.http("POST", "http://matomo:8082/index.php", { data });
