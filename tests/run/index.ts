@@ -52,7 +52,6 @@ async function run(names: string[], { grep }: { grep?: string }): Promise<void> 
   await fs.rm(REPORTS, { recursive: true, force: true });
   await fs.mkdir(REPORTS, { recursive: true });
   const interrupted = new AbortController();
-  // Each tier has the signal from the terminal too, and ends what it runs.
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => interrupted.abort());
   }
@@ -63,13 +62,17 @@ async function run(names: string[], { grep }: { grep?: string }): Promise<void> 
   const next = async (): Promise<void> => {
     for (let one = queue.shift(); one; one = queue.shift()) {
       if (interrupted.signal.aborted) return;
-      results.push(await runTier(one, mocha, runs.length > 1));
+      const labelled = runs.length > 1;
+      results.push(await runTier(one, { mocha, labelled, interrupted: interrupted.signal }));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, next));
   for (const result of results) {
     for (const file of failedFiles(result).filter((file) => file !== NO_FILE)) {
-      if (!interrupted.signal.aborted) result.again.push(await runAgain(result, file, mocha));
+      if (!interrupted.signal.aborted) {
+        const options = { mocha, labelled: false, interrupted: interrupted.signal };
+        result.again.push(await runAgain(result, file, options));
+      }
     }
   }
 
@@ -94,9 +97,19 @@ function chosen(names: string[]): Wanted[] {
   }
 }
 
-async function runTier({ tier, files }: Wanted, mocha: string[], labelled: boolean) {
+/** How a process of mocha is run. */
+interface MochaOptions {
+  /** Its options for a choice of tests. */
+  mocha: string[];
+  /** Whether each line begins with the tier: another one prints beside it. */
+  labelled: boolean;
+  /** Ends it. */
+  interrupted: AbortSignal;
+}
+
+async function runTier({ tier, files }: Wanted, options: MochaOptions) {
   const started = Date.now();
-  const { events, broke, left } = await runMocha(tier.name, tier.name, files, mocha, labelled);
+  const { events, broke, left } = await runMocha(tier.name, tier.name, files, options);
   const ended = new Set(events.flatMap((event) => (event.event === "file" ? [event.file] : [])));
   // Where mocha said its end, a file without one has no test of those that were asked for.
   const isOver = events.some(({ event }) => event === "end");
@@ -105,10 +118,10 @@ async function runTier({ tier, files }: Wanted, mocha: string[], labelled: boole
   return { tier: tier.name, ms, events, broke, notRun, again: [], left };
 }
 
-async function runAgain({ tier, left }: TierResult, file: string, mocha: string[]) {
+async function runAgain({ tier, left }: TierResult, file: string, options: MochaOptions) {
   const name = `${tier}-again-${nameOf(file)}`;
   console.log(`\nOnce more, alone: ${file}`);
-  const again = await runMocha(tier, name, [file], mocha, false);
+  const again = await runMocha(tier, name, [file], options);
   left.push(...again.left);
   const failed = again.events.some(({ event }) => event === "failed");
   return { file, events: again.events, ok: !failed && again.broke === undefined };
@@ -119,8 +132,7 @@ async function runMocha(
   tier: string,
   name: string,
   files: string[],
-  mocha: string[],
-  labelled: boolean,
+  { mocha, labelled, interrupted }: MochaOptions,
 ) {
   // Short: the paths of sockets in it have a limit.
   const temporary = await fs.mkdtemp(path.join(await fs.realpath(os.tmpdir()), "mt-"));
@@ -147,6 +159,8 @@ async function runMocha(
     stderr: [lines, "inherit", log],
     env: { TMPDIR: temporary, TEST_EVIDENCE: evidence },
   });
+  // It has a terminal's signal too; what it leaves is found below.
+  interrupted.addEventListener("abort", () => child.kill());
   const ended = new AbortController();
   const stuck = endStuck(events, ended.signal, () => child.kill("SIGKILL"));
   const { exitCode, signal } = await child;
