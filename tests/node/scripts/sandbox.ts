@@ -125,6 +125,8 @@ export class Sandbox implements Observed {
   files(name: string, content: Record<string, string>, mode = 0o444): string {
     const dir = path.join(this.dir, name);
     fs.rmSync(dir, { recursive: true, force: true });
+    // To be mounted even where there is nothing in it.
+    fs.mkdirSync(dir, { recursive: true });
     for (const [file, text] of Object.entries(content)) {
       fs.mkdirSync(path.dirname(path.join(dir, file)), { recursive: true });
       fs.writeFileSync(path.join(dir, file), text, { mode });
