@@ -55,9 +55,9 @@ export class CheckoutCopy {
     }
   }
 
-  /** Node's arguments that run a TypeScript file of the copy. */
+  /** Node's arguments that run a TypeScript file of the copy, as the npm scripts have them. */
   command(file: string): string[] {
-    return ["--import", "tsx", path.join(this.folder, file)];
+    return ["--require", "sucrase/register/ts", path.join(this.folder, file)];
   }
 
   async remove(): Promise<void> {

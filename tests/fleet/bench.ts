@@ -14,6 +14,9 @@ import { endOrphans, newSite, type Site } from "../api/harness";
 import { isOf } from "../incidents/cluster/bench";
 import type { LivePods } from "./pods";
 
+/** As `npm run fleet` does. */
+const STRIP_TYPES = ["--require", "sucrase/register/ts"];
+
 /** Sites that were asked for, there or not yet: a hook that ran out of time has one, too. */
 const sites: Promise<Site>[] = [];
 /** Commands that run, and the engine's home of each. */
@@ -153,8 +156,8 @@ export class FleetBench {
   private argv(args: string[]): string[] {
     const own = path.join(checkout, "fleet", "index.ts");
     const entry = this.pods ? path.join(__dirname, "command.ts") : own;
-    const imports = ["--import", "tsx", "--import", path.join(__dirname, "command-ending.ts")];
-    return [...imports, entry, ...args, "--stacks", this.stacks];
+    const ending = path.join(__dirname, "command-ending.ts");
+    return [...STRIP_TYPES, "--require", ending, entry, ...args, "--stacks", this.stacks];
   }
 
   /** The JSON that the command gives. */

@@ -103,7 +103,9 @@ describe("the workflows", () => {
   });
 
   it("ask the fleet for commands that it has", async () => {
-    const { stdout } = await execa("npx", ["tsx", "fleet/index.ts", "--help"], { cwd: checkout });
+    const { stdout } = await execa("npm", ["run", "--silent", "fleet", "--", "--help"], {
+      cwd: checkout,
+    });
     const known = [...stdout.matchAll(/^ {2}([a-z][\w-]*) /gm)].map(([, name]) => name);
     const shown = [...stdout.matchAll(/^ {2}npm run fleet -- ([\w-]+) \S/gm)];
     assert.deepEqual(
