@@ -146,8 +146,8 @@ describe("backup job", () => {
     }
   });
 
-  it("takes no lock on the live site: visits are recorded while it dumps", async () => {
-    const running = await startWith(site, HELD_DUMP);
+  /** Records visits while a backup is held, and lets it go on; the page views before them. */
+  async function visitsWhile(running: Running): Promise<number> {
     await isHeld(running);
     const count = "SELECT COUNT(*) FROM matomo_log_link_visit_action";
     const before = Number(await site.value(count));
@@ -157,6 +157,23 @@ describe("backup job", () => {
     }
     assert.equal(Number(await site.value(count)), before + 5);
     goOn(running);
+    return before;
+  }
+
+  it("takes no lock on the live site: visits are recorded while it dumps", async () => {
+    const running = await startWith(site, HELD_DUMP);
+    const before = await visitsWhile(running);
+    const { status, output } = await running.finished;
+    assert.equal(status, 0, output);
+    const { tables } = manifest(site.backups().at(-1)!);
+    const ofViews = (table: { name: string }) => table.name === "matomo_log_link_visit_action";
+    const views = tables.find(ofViews);
+    assert.equal(views?.rows, before, "the dump is of one moment, before them");
+  });
+
+  it("is not disturbed by visits between its first look and the dump", async () => {
+    const running = await startWith(site, held("mariadb-dump", "before", "--defaults-extra-file"));
+    await visitsWhile(running);
     const { status, output } = await running.finished;
     assert.equal(status, 0, output);
     assert.match(output, /table matomo_log_\w+ changed while it was dumped/);
