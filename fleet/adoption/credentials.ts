@@ -236,7 +236,7 @@ function query(
 /** The client of the image, whatever its name; its options come from standard input. */
 const CLIENT =
   'exec "$(command -v mariadb || command -v mysql)" --defaults-extra-file=/dev/stdin ' +
-  '--batch --skip-column-names --connect-timeout=60 --execute="$1"';
+  '--batch --skip-column-names --connect-timeout=30 --execute="$1"';
 
 function optionFile(user: string, password: string): string {
   const quoted = password.replace(/[\\"]/g, "\\$&");

@@ -20,7 +20,7 @@ export type Execute = (
 ) => Promise<Executed>;
 
 /** Longest wait for a command, in milliseconds: the pod may have little of a busy node. */
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 60_000;
 
 export function executor(config: KubeConfig): Execute {
   const exec = new Exec(config);
