@@ -15,8 +15,7 @@ const PACK = path.join(__dirname, "../../policy/run-policy");
 const web = workload("Deployment", "web");
 const moving = change(web, "spec.template.spec.containers[0].image", "matomo:latest");
 
-describe("the executable file", function () {
-  this.timeout(60_000);
+describe("the executable file", () => {
   let cache: string;
   let pack: ChildProcess;
   let client: AnalyzerClient;

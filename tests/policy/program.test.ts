@@ -59,9 +59,7 @@ function settingsOf(stack: string, more: Record<string, unknown>) {
   return parseStackFile(String(file), "matomo");
 }
 
-describe("the project's own program", function () {
-  this.timeout(120_000);
-
+describe("the project's own program", () => {
   // The SDK notes a stack trace for each promise: two thirds of what a rendering takes.
   const { stackTraceLimit } = Error;
   before(() => (Error.stackTraceLimit = 0));

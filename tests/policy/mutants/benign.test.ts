@@ -230,8 +230,7 @@ const ADDED: Record<string, RawResource[]> = {
   "a component": [resource("my:index:Component", "c", {})],
 };
 
-describe("benign mutants", function () {
-  this.timeout(120_000);
+describe("benign mutants", () => {
   let stack: RawResource[];
 
   before(async () => {

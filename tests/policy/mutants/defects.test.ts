@@ -113,8 +113,7 @@ describe("defects", () => {
     assert.deepEqual(judge(stack), []);
   });
 
-  it("each is told by the rule that should, on the object at fault, and by nothing else", function () {
-    this.timeout(120_000);
+  it("each is told by the rule that should, on the object at fault, and by nothing else", () => {
     const wrong: string[] = [];
     for (const defect of [...templateDefects(stack), ...stackDefects(stack)]) {
       const found = judge(defect.stack);

@@ -84,8 +84,7 @@ const OF_RWO = ["rwo-volume-not-shared", "rwo-workload-recreates"];
 const namespaceOf = (raw: RawResource) =>
   get(raw.props, "metadata.namespace") as string | undefined;
 
-describe("unknown mutants", function () {
-  this.timeout(300_000);
+describe("unknown mutants", () => {
   let stack: RawResource[];
   let bad: Finding[];
 
