@@ -51,7 +51,8 @@ export async function systemTasks(official = () => false): Promise<ListrTask[]> 
   ];
 }
 
-async function tasks(
+/** A task for each of these that was not built yet. */
+export async function tasks(
   parts: artefacts.Artefact[],
   options: { sources?: string },
 ): Promise<ListrTask[]> {
@@ -77,17 +78,4 @@ export async function runTasks(list: ListrTask[]): Promise<void> {
     rendererOptions: { timer: PRESET_TIMER },
     fallbackRendererOptions: { timer: PRESET_TIMER },
   }).run();
-}
-
-/** Builds all that tests run on: the engine with it, and what only tests use. */
-export async function prepare(wanted: Wanted): Promise<void> {
-  if (!wanted.cluster) return;
-  const list = await commandTasks(wanted);
-  if (wanted.node) list.push(...(await systemTasks()));
-  // Loaded here: whoever only starts a site has no use for it.
-  const { testTools } = await import("./test-tools");
-  for (const { artefact, sources } of await testTools(wanted)) {
-    list.push(...(await tasks([artefact], { sources })));
-  }
-  await runTasks(list);
 }

@@ -1,7 +1,7 @@
 /** Real Helm 4 on the old chart, whose releases are adopted. */
 import * as path from "node:path";
 import { execa } from "execa";
-import { ensureHelm } from "../../local/test-tools";
+import { ensureHelm } from "../tools";
 
 /** The chart whose release is adopted. */
 const chart = path.join(__dirname, "chart");

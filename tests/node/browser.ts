@@ -10,7 +10,7 @@ import type { AddressInfo } from "node:net";
 import * as path from "node:path";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
 import { generate } from "selfsigned";
-import { chromium, ensureTool } from "../../local/test-tools";
+import { chromium, ensureTool } from "../tools";
 import { milliseconds } from "../waits";
 
 /** Pages of one host in a browser, and all that went wrong on them. */

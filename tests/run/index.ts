@@ -9,7 +9,6 @@ import * as path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
 import { execa } from "execa";
-import { prepare } from "../../local/build";
 import { runCommand, UserError } from "../../local/errors";
 import { nodeRefusal } from "../../local/node/tier";
 import { checkout } from "../../local/paths";
@@ -19,6 +18,7 @@ import { milliseconds } from "../waits";
 import { type Event, NO_FILE, readEvents } from "./events";
 import { removeLeftovers } from "./leftovers";
 import { failedFiles, lastPage, type LeftOut, type TierResult, totals } from "./page";
+import { prepare } from "./prepare";
 import { type Wanted, wanted } from "./tiers";
 
 /** What a run leaves: XML files, what each tier printed, and evidence of failures. */

@@ -8,7 +8,7 @@ import * as path from "node:path";
 import { execa } from "execa";
 import { actionlint } from "../../../local/artefacts";
 import { checkout } from "../../../local/paths";
-import { ensureTool, shellcheck } from "../../../local/test-tools";
+import { ensureTool, shellcheck } from "../../tools";
 import { ensureArtefact } from "../../../local/toolchain";
 import { Sandbox } from "./sandbox";
 

