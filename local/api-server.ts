@@ -15,11 +15,19 @@ import { localMilliseconds } from "./patience";
  * The port of the cluster's last start, or a free one for a new cluster. An address that changes
  * would look like another cluster to whatever was deployed to it.
  */
-export async function apiServerPort(folder: string): Promise<number> {
-  const file = path.join(folder, "port");
+export function apiServerPort(folder: string): Promise<number> {
+  return keptPort(folder, "port", "kube-apiserver");
+}
+
+/**
+ * The port that a daemon had last, noted in a file of the folder, or a free one.
+ * @throws UserError when somebody else has it
+ */
+export async function keptPort(folder: string, name: string, daemon: string): Promise<number> {
+  const file = path.join(folder, name);
   if (existsSync(file)) {
     const port = Number(await fs.readFile(file, "utf8"));
-    if (daemonPid(folder, "kube-apiserver") === undefined && !(await isFree(port))) {
+    if (daemonPid(folder, daemon) === undefined && !(await isFree(port))) {
       throw new UserError(
         `Port ${port} of the cluster in ${folder} is used by another process: ` +
           "end that, or make a new cluster after npm run clean",

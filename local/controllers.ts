@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { stringify } from "yaml";
+import { keptPort } from "./api-server";
 import * as controlPlane from "./control-plane";
 import { awaitDaemon, daemonPid, startDaemon } from "./daemons";
 import { checkout } from "./paths";
@@ -42,10 +43,11 @@ async function startCloud(folder: string): Promise<void> {
       "--import",
       require.resolve("tsx"),
       program,
-      "--kubeconfig",
-      kubeconfig,
-      "--state-dir",
-      folder,
+      ...["--kubeconfig", kubeconfig],
+      ...["--handed-out", path.join(path.dirname(folder), "kubeconfig")],
+      ...["--state-dir", folder],
+      // Kept: who was told the address may ask again after a restart.
+      ...["--port", String(await keptPort(folder, "cloud-port", "cloud"))],
     ],
   });
   await awaitDaemon(folder, "cloud", async () => existsSync(address));

@@ -77,6 +77,7 @@ export async function openEngine(
     PULUMI_SKIP_UPDATE_CHECK: "true",
     MATOMO_LOCAL_KUBECONFIG: options.kubeconfig ?? path.join(stateFolder, "kubeconfig"),
     MATOMO_LOCAL_CLOUD: path.join(stateFolder, "cluster", "cloud.json"),
+    ...(await cloudApi(stateFolder)),
   };
   const run = async (
     args: string[],
@@ -109,6 +110,15 @@ export async function openEngine(
       return run([...args, "--stack", options.stack, ...fileArgs], options);
     },
   };
+}
+
+/** What whoever asks DigitalOcean's API by itself reads, where the stand-in's cloud runs. */
+async function cloudApi(stateFolder: string): Promise<NodeJS.ProcessEnv> {
+  const file = path.join(stateFolder, "cluster", "cloud.json");
+  if (!existsSync(file)) return {};
+  const { url } = JSON.parse(await fs.readFile(file, "utf8")) as { url: string };
+  // The person's own token is for no other address.
+  return { DIGITALOCEAN_API_URL: url, DIGITALOCEAN_TOKEN: "stand-in" };
 }
 
 /** Encrypts the secrets of this state folder's stacks; made once, of its owner alone. */

@@ -3,12 +3,12 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Settings } from "../../components/settings";
 import { NAMES } from "../../components/labels";
-import { type Cluster, connect, fromProject } from "../cluster";
+import { connect, fromProject } from "../cluster";
 import { stackEngine } from "../engine";
 import type { Fleet } from "../fleet";
 import { JournalFile } from "../journal";
 import { readFacts } from "../repair/facts";
-import { type Finding, judge } from "../repair/judge";
+import { judge } from "../repair/judge";
 import type { Progress } from "../run";
 import { projectName, readSettings, type Stack } from "../stacks";
 import type { AdoptArgs } from "./adopt";
@@ -25,11 +25,9 @@ export async function openAdoption(
   execute?: Execute,
 ): Promise<Omit<AdoptArgs, "step">> {
   const settings = await readSettings(fleet, stack);
-  let findings: Finding[] = [];
-  const look = async (cluster: Cluster) => {
-    findings = (await readFacts(cluster, CLAIMS)).map(judge);
-  };
-  const { kubeconfig, config, doks } = await connect(fleet, settings.cluster, look);
+  const cluster = await connect(fleet, settings.cluster);
+  const findings = (await readFacts(cluster, CLAIMS)).map(judge);
+  const { kubeconfig, config, doks } = cluster;
   return {
     stack: stack.name,
     project: await projectName(fleet),

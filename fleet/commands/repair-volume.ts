@@ -6,7 +6,7 @@ import * as path from "node:path";
 import { Argument, Option } from "commander";
 import { NAMES } from "../../components/labels";
 import type { ClusterSettings } from "../../components/settings";
-import { type Cluster, connect } from "../cluster";
+import { type Cluster, locate, reach } from "../cluster";
 import { policyPackOption } from "../deploy";
 import { stackEngine } from "../engine";
 import { UsageError } from "../errors";
@@ -39,12 +39,6 @@ interface Options {
   wait: number;
   policyPack: string;
 }
-
-/**
- * Longest wait for the engine's start and the cluster's address, in seconds: it takes a second or two,
- * and on a busy machine as long as that machine needs.
- */
-const START_SECONDS = 300;
 
 const HELP = `
 Without --yes, and without a terminal: says what was found and what would be done. Exit 0 when the
@@ -150,28 +144,18 @@ async function look(
   progress: Progress,
 ): Promise<{ cluster: Cluster; seen: Seen[] }> {
   progress("connects");
-  let facts: Facts[] = [];
-  const read = async (cluster: Cluster) => {
+  const place = await locate(fleet, where);
+  progress("looks at the volumes");
+  const read = async () => {
+    const cluster = await reach(place);
     // Of a stack that is not deployed nothing can be lost.
     await readCronJob(cluster, NAMES.backup);
-    const known = await readCluster(cluster, Object.values(CLAIMS).flat());
-    answered();
-    facts = await withCloud(cluster, known, seconds);
+    return { cluster, known: await readCluster(cluster, Object.values(CLAIMS).flat()) };
   };
-  let answered!: () => void;
-  const answer = new Promise<void>((resolve) => (answered = resolve));
-  let connected!: Promise<Cluster>;
-  const found = new Promise<void>((resolve) => {
-    connected = connect(fleet, where, read, resolve);
-  });
-  // Where there is no such cluster, it is never found.
-  await within(START_SECONDS, "where the cluster is", Promise.race([found, connected]));
-  progress("looks at the volumes");
-  // Ended by an error, it never answers.
-  const whichever = Promise.race([answer, connected]);
   const next = `Run the command again, or let it take longer: --wait ${10 * seconds}`;
-  await within(seconds, "what the cluster says of the volumes", whichever, next);
-  const cluster = await connected;
+  const said = "what the cluster says of the volumes";
+  const { cluster, known } = await within(seconds, said, read(), next);
+  const facts = await withCloud(cluster, known, seconds);
   return { cluster, seen: facts.map((one) => ({ facts: one, finding: judge(one) })) };
 }
 

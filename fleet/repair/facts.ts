@@ -4,9 +4,9 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { CoreV1Event, V1Pod, V1PodSpec } from "@kubernetes/client-node";
-import { getVolume } from "@pulumi/digitalocean/getVolume";
 import { NAMESPACE, objectLabels } from "../../components/labels";
 import type { Cluster } from "../cluster";
+import { findVolume } from "../digitalocean";
 import { Failure, reason } from "../errors";
 import { firstLine } from "../run";
 import { isReady } from "../web-pods";
@@ -26,8 +26,7 @@ const { "app.kubernetes.io/managed-by": MANAGED_BY } = objectLabels();
 const NAMED_ALIKE = /^(pvc|matomo)-/;
 
 /**
- * Reads all that is known of the volumes of these claims, as the work of `connect`: within it
- * DigitalOcean answers.
+ * Reads all that is known of the volumes of these claims.
  * @throws Failure when the cluster does not answer in time
  */
 export async function readFacts(cluster: Cluster, claims: string[]): Promise<Facts[]> {
@@ -147,19 +146,18 @@ function warningsOf(
 async function readCloud({ doks }: Cluster, names: string[], seconds: number) {
   const known = new Map<string, Facts["cloud"]>();
   if (!doks) return known;
+  const over = new AbortController();
   const ask = async (name: string) => {
     known.set(name, { silent: `no answer in ${seconds} s` });
     try {
-      known.set(name, { id: (await getVolume({ name, region: doks.region })).id });
+      const id = await findVolume(name, doks.region, { signal: over.signal });
+      known.set(name, id === undefined ? "missing" : { id });
     } catch (error) {
-      const isMissing = /no volumes? found/.test(reason(error));
-      known.set(name, isMissing ? "missing" : { silent: firstLine(reason(error)) });
+      if (!over.signal.aborted) known.set(name, { silent: firstLine(reason(error)) });
     }
   };
   const asked = Promise.all(names.map(ask));
   // What answers later is not looked at any more.
-  return within(seconds, "DigitalOcean's Volumes", asked).then(
-    () => known,
-    () => new Map(known),
-  );
+  await within(seconds, "DigitalOcean's Volumes", asked).catch(() => over.abort());
+  return known;
 }

@@ -3,9 +3,9 @@
  * the controllers that a DOKS cluster has beside Kubernetes' own. One long-running process that
  * local/ starts and ends; production code never uses it.
  *
- *   cloud.ts --kubeconfig FILE --state-dir DIR [--region SLUG]
+ *   cloud.ts --kubeconfig FILE --handed-out FILE --state-dir DIR [--port N] [--region SLUG]
  *
- * Writes DIR/cloud.json ({"url": …}) when its API listens, keeps the volumes in DIR/volumes.json,
+ * The first is its own, the other what its API hands out. Writes DIR/cloud.json ({"url": …}) when its API listens, keeps the volumes in DIR/volumes.json,
  * certificates that were
  * issued in DIR/orders.json, survives restarts of the API server, ends on SIGTERM.
  */
@@ -27,13 +27,17 @@ import { VolumeStore } from "./cloud/volumes";
 const { values } = parseArgs({
   options: {
     kubeconfig: { type: "string" },
+    "handed-out": { type: "string" },
     "state-dir": { type: "string" },
+    port: { type: "string", default: "0" },
     region: { type: "string", default: "nyc1" },
   },
 });
-const { kubeconfig, "state-dir": stateDir, region } = values;
-if (!kubeconfig || !stateDir) {
-  throw new Error("usage: cloud.ts --kubeconfig FILE --state-dir DIR [--region SLUG]");
+const { kubeconfig, "handed-out": handedOut, "state-dir": stateDir, port, region } = values;
+if (!kubeconfig || !handedOut || !stateDir) {
+  throw new Error(
+    "usage: cloud.ts --kubeconfig FILE --handed-out FILE --state-dir DIR [--port N] [--region SLUG]",
+  );
 }
 
 const volumes = new VolumeStore(path.join(stateDir, "volumes.json"));
@@ -46,7 +50,7 @@ startLoadBalancers(kube);
 startGateways(kube);
 startCertificates(kube, orders);
 
-const api = createApi(volumes, orders).listen(0, "127.0.0.1", () => {
+const api = createApi(volumes, orders, handedOut).listen(Number(port), "127.0.0.1", () => {
   const file = path.join(stateDir, "cloud.json");
   const url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
   // Renamed when it is whole: whoever waits for the file reads it at once.

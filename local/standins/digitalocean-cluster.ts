@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import type { Properties } from "./wire";
 
 const DEFAULT_CLUSTERS = "liberty,yonks,personal";
-const REGION = "nyc1";
+export const REGION = "nyc1";
 
 interface Kubeconfig {
   "current-context": string;
@@ -24,7 +24,7 @@ interface Kubeconfig {
 
 export async function getKubernetesCluster(args: Properties): Promise<Properties> {
   const name = String(args.name);
-  const known = (process.env.MATOMO_LOCAL_DOKS ?? DEFAULT_CLUSTERS).split(",");
+  const known = doksNames();
   if (!known.includes(name)) {
     throw new Error(`Unable to find cluster with name: ${name} (there are: ${known.join(", ")})`);
   }
@@ -66,6 +66,11 @@ export async function getKubernetesCluster(args: Properties): Promise<Properties
   };
 }
 
+/** Names of the clusters that there are. */
+export function doksNames(): string[] {
+  return (process.env.MATOMO_LOCAL_DOKS ?? DEFAULT_CLUSTERS).split(",");
+}
+
 async function readKubeconfig(): Promise<string> {
   const file = process.env.MATOMO_LOCAL_KUBECONFIG;
   if (file) return readFile(file, "utf8");
@@ -86,7 +91,7 @@ function currentContext(config: Kubeconfig) {
 }
 
 /** DigitalOcean's ids are random; here the same name must have the same id in every run. */
-function stableUuid(name: string): string {
+export function stableUuid(name: string): string {
   const hex = createHash("sha256").update(name).digest("hex");
   return hex.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

@@ -1,5 +1,7 @@
 /** The volumes of a site, as its claims and the cloud know them. */
 import assert from "node:assert/strict";
+import * as http from "node:http";
+import type { AddressInfo } from "node:net";
 import type { VolumeRecord } from "../../local/standins/digitalocean-client";
 import type { Live, Site } from "../api/harness";
 
@@ -41,4 +43,25 @@ export class Volumes {
       assert.equal(spec.csi.volumeHandle, id);
     }
   }
+}
+
+/** The cloud's API, which takes every question and never answers those below a path. */
+export async function withoutAnswer(
+  silent: string,
+  cloud: string,
+): Promise<{ url: string; close(): void }> {
+  const server = http.createServer((request, response) => {
+    if (request.url!.startsWith(silent)) return;
+    http.get(new URL(request.url!, cloud), (answer) => {
+      response.writeHead(answer.statusCode!, answer.headers);
+      answer.pipe(response);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const close = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { url: `http://127.0.0.1:${port}`, close };
 }

@@ -2,8 +2,10 @@
  * The local cloud's HTTP API on loopback: volumes in the shape of DigitalOcean's version 2 API, and
  * hooks under /test/ with which a test loses a volume and finds it again, and counts certificates.
  */
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { IncomingMessage, Server } from "node:http";
+import { doksNames, REGION, stableUuid } from "../digitalocean-cluster";
 import type { OrderBook } from "./orders";
 import { CloudError } from "./volumes";
 import type { VolumeStore } from "./volumes";
@@ -11,19 +13,22 @@ import type { VolumeStore } from "./volumes";
 interface Answer {
   status: number;
   body?: unknown;
+  /** In place of a body: YAML. */
+  text?: string;
 }
 
-export function createApi(volumes: VolumeStore, orders: OrderBook): Server {
+export function createApi(volumes: VolumeStore, orders: OrderBook, kubeconfig: string): Server {
   return createServer((request, response) => {
-    answer(volumes, orders, request)
+    answer(volumes, orders, kubeconfig, request)
       .catch((error: Error): Answer => {
         const { status, id } =
           error instanceof CloudError ? error : { status: 500, id: "server_error" };
         return { status, body: { id, message: error.message } };
       })
-      .then(({ status, body }) => {
-        response.writeHead(status, { "content-type": "application/json" });
-        response.end(body === undefined ? undefined : JSON.stringify(body));
+      .then(({ status, body, text }) => {
+        const type = text === undefined ? "application/json" : "application/yaml";
+        response.writeHead(status, { "content-type": type });
+        response.end(text ?? (body === undefined ? undefined : JSON.stringify(body)));
       });
   });
 }
@@ -31,9 +36,11 @@ export function createApi(volumes: VolumeStore, orders: OrderBook): Server {
 async function answer(
   volumes: VolumeStore,
   orders: OrderBook,
+  kubeconfig: string,
   request: IncomingMessage,
 ): Promise<Answer> {
   const url = new URL(request.url ?? "/", "http://localhost");
+  if (url.pathname.startsWith("/v2/kubernetes/clusters")) return clusters(url, kubeconfig);
   const body = await readBody(request);
   const [root, kind, id, action] = url.pathname.split("/").slice(1);
   const route = `${request.method} /${root}/${kind}${id ? "/*" : ""}${action ? `/${action}` : ""}`;
@@ -66,6 +73,20 @@ async function answer(
     default:
       throw new CloudError(404, "not_found", `the local cloud has no ${request.method} ${url}`);
   }
+}
+
+/** The clusters that there are, each of them the embedded one, and its kubeconfig. */
+async function clusters({ pathname }: URL, file: string): Promise<Answer> {
+  const all = doksNames().map((name) => ({ id: stableUuid(name), name, region: REGION }));
+  const [id, what] = pathname.split("/").slice(4);
+  if (id === undefined) {
+    const body = { kubernetes_clusters: all, links: {}, meta: { total: all.length } };
+    return { status: 200, body };
+  }
+  if (what === "kubeconfig" && all.some((one) => one.id === id)) {
+    return { status: 200, text: await readFile(file, "utf8") };
+  }
+  throw new CloudError(404, "not_found", "The resource you were accessing could not be found.");
 }
 
 /** Actions of DigitalOcean take seconds; here they are done when they are answered. */

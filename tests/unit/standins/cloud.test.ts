@@ -29,7 +29,7 @@ describe("stand-in for DigitalOcean's cloud", () => {
     folder = mkdtempSync(path.join(tmpdir(), "cloud-"));
     store = new VolumeStore(path.join(folder, "volumes.json"));
     orders = new OrderBook(path.join(folder, "orders.json"));
-    api = createApi(store, orders);
+    api = createApi(store, orders, path.join(folder, "kubeconfig"));
     await new Promise<void>((resolve) => api.listen(0, "127.0.0.1", resolve));
     url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
   });
