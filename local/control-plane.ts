@@ -171,7 +171,8 @@ function kwokDaemon(kwok: string): DaemonSpec {
       "--config=kwok.yaml",
       "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=simulated",
       "--node-lease-duration-seconds=40",
-      "--node-ip=10.0.0.1",
+      // Nobody listens there, so what asks a simulated node is refused at once.
+      "--node-ip=127.0.0.1",
       "--cidr=10.244.0.0/16",
     ],
   };
