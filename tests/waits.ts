@@ -40,8 +40,11 @@ const SECONDS = {
 /** Something that tests wait for. */
 export type Wait = keyof typeof SECONDS;
 
-/** How often a condition is looked at that nothing announces, in milliseconds. */
-const POLL = 200;
+/**
+ * How often a condition is looked at that nothing announces, in milliseconds: at first often, and later
+ * a tenth of what it has taken so far. A look is a process more on two cores that have others.
+ */
+const POLL = { least: 200, most: 1_000 };
 
 /** Longest wait, in seconds. */
 export function seconds(wait: Wait): number {
@@ -70,7 +73,8 @@ export async function eventually<T>(
   wait: Wait = "controllerActs",
   limit = milliseconds(wait),
 ): Promise<T> {
-  const deadline = Date.now() + limit;
+  const started = Date.now();
+  const deadline = started + limit;
   for (;;) {
     let cause: unknown;
     try {
@@ -83,7 +87,7 @@ export async function eventually<T>(
       const last = cause === undefined ? "" : `; the last look: ${textOf(cause)}`;
       throw new Error(`not within ${limit / 1000} s: ${what}${last}`, { cause });
     }
-    await delay(POLL);
+    await delay(Math.min(Math.max(POLL.least, (Date.now() - started) / 10), POLL.most));
   }
 }
 
@@ -113,7 +117,7 @@ export async function consistently(
       const after = ((Date.now() - started) / 1000).toFixed(1);
       throw new Error(`no longer, after ${after} s: ${what}${why}`, { cause });
     }
-    await delay(POLL);
+    await delay(POLL.least);
   } while (Date.now() < end);
 }
 
