@@ -1,6 +1,6 @@
 /**
- * Issue 6, 3.4: the engine is killed at ten points of an `up`, the API server at three. The next
- * `up`, after `pulumi cancel`, converges, nothing is made twice, no password is made anew, and what
+ * The engine is killed at ten points of an `up` (at three of them, drawn, in the short form), the API
+ * server at three. The next `up`, after `pulumi cancel`, converges, nothing is made twice, no password is made anew, and what
  * the killed runs left behind is in no later change's way (ownership.ts).
  *
  * Each killed `up` goes on where the one before it was killed, so that the ten points are spread
@@ -14,6 +14,7 @@ import { after, before, describe, it } from "mocha";
 import { execa } from "execa";
 import { crash, startCluster } from "../../local/cluster";
 import { checkout } from "../../local/paths";
+import { drawn } from "../soak";
 import { endOrphans, neverDue, newSite, outputOf, type Site } from "./harness";
 
 /**
@@ -139,9 +140,12 @@ describe("interruptions", () => {
     }
   }
 
-  for (const [i, part] of KILLS.entries()) {
+  const kills = drawn([...KILLS.entries()], 3);
+  const underObjects = kills.find(([i]) => i >= EARLY) ?? kills.at(-1)!;
+  for (const kill of kills) {
+    const [i, part] = kill;
     const all = i % 2 === 1;
-    if (i === EARLY) {
+    if (kill === underObjects) {
       it("the API server is killed under the first objects", async () => {
         const count = await lines(CRASHES[0]);
         const { interrupted, output } = await upInterrupted(site, count, {}, async () => {
@@ -154,8 +158,8 @@ describe("interruptions", () => {
     }
     it(`the engine is killed, ${i + 1} of ${KILLS.length}${all ? ", with all that it started" : ""}`, async () => {
       const count = await lines(part);
-      const kill = (engine: number) => void process.kill(all ? -engine : engine, "SIGKILL");
-      const { interrupted, output } = await upInterrupted(site, count, {}, kill);
+      const end = (engine: number) => void process.kill(all ? -engine : engine, "SIGKILL");
+      const { interrupted, output } = await upInterrupted(site, count, {}, end);
       assert.ok(interrupted, output);
       assert.doesNotMatch(output, /Resources:/);
       await cancel();

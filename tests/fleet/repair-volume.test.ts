@@ -8,6 +8,7 @@ import * as path from "node:path";
 import { endOrphans, type Live, titles } from "../api/harness";
 import { Bench } from "../incidents/cluster/bench";
 import { onWaitingNodes } from "../incidents/cluster/kubelet";
+import { drawn } from "../soak";
 import { within } from "../waits";
 import { FleetBench, sharedBench } from "./bench";
 import type { Ending } from "./command-ending";
@@ -289,11 +290,17 @@ describe("fleet repair-volume", () => {
       const backup = await claimOf("matomo-backup");
       const passwords = await bench.site.passwords();
       const unlock = () => bench.site.pulumi(["cancel", "--yes"]);
-      await killAt("takes what is lost out of the state", listing);
-      await killAt("preview: what is not lost must stay");
-      await killAt("the web pod goes");
-      await killAt("takes claim matomo away");
-      await killAt("takes claim data-matomo-mariadb-0 away");
+      const before_ = [
+        "takes what is lost out of the state",
+        "preview: what is not lost must stay",
+        "the web pod goes",
+        "takes claim matomo away",
+        "takes claim data-matomo-mariadb-0 away",
+      ];
+      for (const [i, words] of drawn(before_, 2).entries()) {
+        // Once it has begun, it knows the backup.
+        await killAt(words, i === 0 ? listing : undefined);
+      }
       await killAt("create PersistentVolumeClaim");
       const locked = await startKillable();
       assert.equal(locked.exitCode, 1);
