@@ -5,41 +5,17 @@
  * of a named file. KUBECONFIG and the current context are never read, so that a shell which points
  * at another cluster cannot redirect an `up`.
  */
-import * as fs from "node:fs";
-import * as os from "node:os";
-import * as path from "node:path";
 import { getKubernetesCluster } from "@pulumi/digitalocean/getKubernetesCluster";
 import { Provider } from "@pulumi/kubernetes/provider";
 import * as pulumi from "@pulumi/pulumi";
-import { type Kubeconfig, readKubeconfig } from "./kubeconfig";
-import { type ClusterSettings, SettingsError } from "./settings";
+import { contextOf, type Kubeconfig, readKubeconfig } from "./kubeconfig";
+import type { ClusterSettings } from "./settings";
 
 /** A cluster as the settings name it. */
 export interface Cluster {
   kubeconfig: Kubeconfig;
   /** DigitalOcean region, where the cluster is theirs: volumes must be in it. */
   region?: string;
-}
-
-/**
- * Reads the context of the settings.
- * @throws SettingsError when there is no such file, or no such context in it
- */
-export function contextOf(settings: { context: string; kubeconfig: string }): Kubeconfig {
-  const file = path.resolve(settings.kubeconfig.replace(/^~(?=\/)/, os.homedir()));
-  if (!fs.existsSync(file)) {
-    throw new SettingsError([
-      `matomo:cluster.kubeconfig: found "${settings.kubeconfig}"; allowed: a kubeconfig file that exists`,
-    ]);
-  }
-  try {
-    return readKubeconfig(fs.readFileSync(file, "utf8"), settings.context, path.dirname(file));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SettingsError([
-      `matomo:cluster.context: found "${settings.context}"; ${settings.kubeconfig}: ${reason}`,
-    ]);
-  }
 }
 
 /**

@@ -11,7 +11,7 @@
 import { Secret } from "@pulumi/kubernetes/core/v1";
 import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword, type RandomPasswordArgs } from "@pulumi/random/randomPassword";
-import { NAMES, objectMeta } from "./labels";
+import { DATABASE_USER, NAMES, objectMeta } from "./labels";
 
 export interface CredentialsArgs {
   passwords: Passwords;
@@ -20,9 +20,6 @@ export interface CredentialsArgs {
   /** The administrator's address. */
   email: string;
 }
-
-/** User that owns Matomo's database, by the contract. */
-export const DATABASE_USER = "mariadb-admin";
 
 /** A Secret's name and what is in it, for mounts and their checksum. */
 export interface MountedSecret {

@@ -7,8 +7,10 @@
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import type { RequestOptions } from "node:https";
+import * as os from "node:os";
 import * as path from "node:path";
 import { parse } from "yaml";
+import { SettingsError } from "./settings";
 
 interface Named<T> {
   name: string;
@@ -50,6 +52,27 @@ export interface Kubeconfig {
   text: string;
   /** TLS and authentication of a request to the server. Runs the credential plugin once, if it has one. */
   requestOptions(): RequestOptions;
+}
+
+/**
+ * Reads the context of the settings.
+ * @throws SettingsError when there is no such file, or no such context in it
+ */
+export function contextOf(settings: { context: string; kubeconfig: string }): Kubeconfig {
+  const file = path.resolve(settings.kubeconfig.replace(/^~(?=\/)/, os.homedir()));
+  if (!fs.existsSync(file)) {
+    throw new SettingsError([
+      `matomo:cluster.kubeconfig: found "${settings.kubeconfig}"; allowed: a kubeconfig file that exists`,
+    ]);
+  }
+  try {
+    return readKubeconfig(fs.readFileSync(file, "utf8"), settings.context, path.dirname(file));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SettingsError([
+      `matomo:cluster.context: found "${settings.context}"; ${settings.kubeconfig}: ${reason}`,
+    ]);
+  }
 }
 
 /**

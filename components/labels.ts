@@ -9,6 +9,9 @@
 export const APP = "matomo";
 export const NAMESPACE = "matomo";
 
+/** User that owns Matomo's database, by the contract. */
+export const DATABASE_USER = "mariadb-admin";
+
 /** What a pod is for. Each is selected by its own label and by nothing else. */
 export type Component = "web" | "mariadb" | "archive" | "backup" | "acme-solver";
 

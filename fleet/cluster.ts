@@ -11,8 +11,7 @@ import {
   KubeConfig,
   StorageV1Api,
 } from "@kubernetes/client-node";
-import { contextOf } from "../components/cluster";
-import { type Kubeconfig, readKubeconfig } from "../components/kubeconfig";
+import { contextOf, type Kubeconfig, readKubeconfig } from "../components/kubeconfig";
 import { NAMESPACE } from "../components/labels";
 import { get } from "../components/listing";
 import type { ClusterSettings } from "../components/settings";

@@ -43,8 +43,8 @@ function exitCode(error: unknown): number {
   return isRefusal(error) ? EXIT.refused : EXIT.wrong;
 }
 
-fleetProgram(run)
-  .parseAsync()
+fleetProgram(run, process.argv.slice(2))
+  .then((program) => program.parseAsync())
   .catch((error: unknown) => {
     if (error instanceof CommanderError) {
       // Commander has said what is wrong; help that was asked for is fine.

@@ -1,35 +1,24 @@
 /** The command line: every command with its options and examples; one file a command in commands/. */
 import { Command } from "commander";
-import { registerAdopt } from "./commands/adopt";
-import { registerBackups } from "./commands/backups";
-import { registerCheck } from "./commands/check";
-import { registerCleanupHelm } from "./commands/cleanup-helm";
-import { registerCredentials } from "./commands/credentials";
-import { registerDrift } from "./commands/drift";
-import { registerInit } from "./commands/init";
-import { registerPreview } from "./commands/preview";
-import { registerRepairVolume } from "./commands/repair-volume";
-import { registerRestore } from "./commands/restore";
-import { registerJobs } from "./commands/run-job";
-import { registerStatus } from "./commands/status";
-import { registerUp } from "./commands/up";
 import { addGlobalOptions, type Register, type Run } from "./fleet";
 
-const COMMANDS: Register[] = [
-  registerInit,
-  registerPreview,
-  registerUp,
-  registerStatus,
-  registerCheck,
-  registerDrift,
-  registerJobs,
-  registerBackups,
-  registerRestore,
-  registerRepairVolume,
-  registerCredentials,
-  registerCleanupHelm,
-  registerAdopt,
-];
+/** Where each command is. Loading all of them takes seconds, and a person runs one. */
+const COMMANDS: Record<string, () => Promise<Register>> = {
+  init: async () => (await import("./commands/init")).registerInit,
+  preview: async () => (await import("./commands/preview")).registerPreview,
+  up: async () => (await import("./commands/up")).registerUp,
+  status: async () => (await import("./commands/status")).registerStatus,
+  check: async () => (await import("./commands/check")).registerCheck,
+  drift: async () => (await import("./commands/drift")).registerDrift,
+  archive: async () => (await import("./commands/run-job")).registerArchive,
+  backup: async () => (await import("./commands/run-job")).registerBackup,
+  backups: async () => (await import("./commands/backups")).registerBackups,
+  restore: async () => (await import("./commands/restore")).registerRestore,
+  "repair-volume": async () => (await import("./commands/repair-volume")).registerRepairVolume,
+  credentials: async () => (await import("./commands/credentials")).registerCredentials,
+  "cleanup-helm": async () => (await import("./commands/cleanup-helm")).registerCleanupHelm,
+  adopt: async () => (await import("./commands/adopt")).registerAdopt,
+};
 
 /** What people type, by command; each stands in the command's own help and in the program's. */
 const EXAMPLES: Record<string, string[]> = {
@@ -57,12 +46,16 @@ Exit codes: 0 fine, 1 something is wrong, 2 refused before anything was touched,
 Clusters, credentials and state are those of the stacks and of your own pulumi login;
 DIGITALOCEAN_TOKEN reads the kubeconfig of a stack whose cluster is named by "doks".`;
 
-/** The program; each command's work goes to `run`. */
-export function fleetProgram(run: Run): Command {
+/**
+ * The program; each command's work goes to `run`.
+ * @param words those of a command line: only commands that it can mean are loaded. Default: all are
+ */
+export async function fleetProgram(run: Run, words: string[] = []): Promise<Command> {
   const program = addGlobalOptions(new Command("npm run fleet --"))
     .description("Runs the fleet: one Matomo site a stack, one stack a cluster.")
     .exitOverride();
-  for (const register of COMMANDS) {
+  for (const name of meant(words)) {
+    const register = await COMMANDS[name]();
     register(program, run);
   }
   for (const command of program.commands) {
@@ -70,4 +63,12 @@ export function fleetProgram(run: Run): Command {
   }
   const all = program.commands.map((command) => examples(command.name())).join("\n");
   return program.addHelpText("after", `\nExamples:\n${all}\n${ENVIRONMENT}`);
+}
+
+/** Names of commands among the words; of all of them where the program itself is asked for help. */
+function meant(words: string[]): string[] {
+  const all = Object.keys(COMMANDS);
+  const names = all.filter((name) => words.includes(name));
+  const isAsked = words.includes("help") || /^(-h|--help)$/.test(words[0] ?? "");
+  return names.length === 0 || isAsked ? all : names;
 }

@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
-import { LocalWorkspace, Stack as EngineStack } from "@pulumi/pulumi/automation";
+import type { Stack as EngineStack } from "@pulumi/pulumi/automation";
 import { parse } from "yaml";
 import { parseSettings, type Settings, SettingsError } from "../components/settings";
 import { UsageError } from "./errors";
@@ -100,14 +100,16 @@ export async function projectName(
 
 /** The stack in the engine. Each operation is given `engineOptions`. */
 export async function openStack(fleet: Fleet, stack: Stack): Promise<EngineStack> {
-  const workspace = await LocalWorkspace.create({ workDir: fleet.project });
+  // Not before: loading it takes longer than most of what a command does without it.
+  const automation = await import("@pulumi/pulumi/automation");
+  const workspace = await automation.LocalWorkspace.create({ workDir: fleet.project });
   // Selecting would change which stack a person's next `pulumi` command means. An operation on one
   // that does not exist says so itself.
   workspace.selectStack = () => Promise.resolve();
   // After an update it would read all outputs in clear, and the history, which nobody needs here; both
   // write the backend's key into the stack's file of the project, whichever file the stack has.
   workspace.stackOutputs = () => Promise.resolve({});
-  const engine = await EngineStack.select(stack.name, workspace);
+  const engine = await automation.Stack.select(stack.name, workspace);
   engine.history = () => Promise.resolve([]);
   return engine;
 }

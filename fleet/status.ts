@@ -1,7 +1,6 @@
 /** The state of one stack's site, and everything that is wrong with it. */
 import type { V1PersistentVolumeClaim, V1Pod } from "@kubernetes/client-node";
-import { DATABASE_USER } from "../components/credentials";
-import { NAMES, NAMESPACE } from "../components/labels";
+import { DATABASE_USER, NAMES, NAMESPACE } from "../components/labels";
 import { type Settings, wantedVersion } from "../components/settings";
 import { podVersion } from "../components/versions";
 import { clear, refusalOf } from "./adoption/credentials";

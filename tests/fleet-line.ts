@@ -10,7 +10,7 @@ export function fleetLines(text: string): string[] {
 
 /** Why the program would refuse a command line; undefined when it would not. None of its work is done. */
 export async function refusalOf(line: string): Promise<string | undefined> {
-  const program = fleetProgram(() => Promise.resolve());
+  const program = await fleetProgram(() => Promise.resolve());
   const silent = { writeOut: () => undefined, writeErr: () => undefined };
   for (const command of [program, ...program.commands]) command.configureOutput(silent);
   try {

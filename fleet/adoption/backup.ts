@@ -6,8 +6,7 @@
  * ReadWriteOnce volume is one node's, not one pod's. Scripts and the password that opens the database
  * come with it.
  */
-import { DATABASE_USER } from "../../components/credentials";
-import { NAMES } from "../../components/labels";
+import { DATABASE_USER, NAMES } from "../../components/labels";
 import { scriptFiles, WWW_DATA } from "../../components/pods";
 import type { Data } from "../engine";
 import { Failure } from "../errors";

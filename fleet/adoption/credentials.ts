@@ -7,9 +7,8 @@
  * input: no value is in argv, in a message or in a file.
  */
 import { decode } from "html-entities";
-import { DATABASE_USER } from "../../components/credentials";
 import { DATABASE_NAME } from "../../components/database";
-import { NAMES } from "../../components/labels";
+import { DATABASE_USER, NAMES } from "../../components/labels";
 import type { Execute, Executed } from "./execute";
 import type { Data } from "../engine";
 

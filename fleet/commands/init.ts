@@ -1,7 +1,6 @@
 /** `fleet init`: a new stack's file, validated; nothing else to do before `up`. */
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
-import { LocalWorkspace } from "@pulumi/pulumi/automation";
 import { stringify } from "yaml";
 import { Failure, reason, UsageError } from "../errors";
 import type { Register } from "../fleet";
@@ -67,6 +66,7 @@ export const registerInit: Register = (program, run) => {
 
 /** The stack in the backend; its key is added to the file. */
 async function makeState(folder: string, name: string): Promise<void> {
+  const { LocalWorkspace } = await import("@pulumi/pulumi/automation");
   const workspace = await LocalWorkspace.create({ workDir: folder });
   await workspace.createStack(name);
 }

@@ -7,23 +7,30 @@ import type { Output } from "../report";
 import { runStack } from "../run";
 import { chooseStack, readSettings } from "../stacks";
 
-const JOBS = [
-  {
-    command: "archive",
-    description: "has Matomo process its reports now; exit 0 only when Matomo says that it did",
-    component: "archive",
-    cronJob: NAMES.archive,
-  },
-  {
-    command: "backup",
-    description: "makes a backup now and proves it by restoring it; exit 0 only when it is proven",
-    component: "backup",
-    cronJob: NAMES.backup,
-  },
-] as const;
+/** A stack's CronJob as a command. */
+interface JobCommand {
+  command: string;
+  description: string;
+  component: "archive" | "backup";
+  cronJob: string;
+}
 
-export const registerJobs: Register = (program, run) => {
-  for (const { command: word, description, component, cronJob } of JOBS) {
+export const registerArchive = register({
+  command: "archive",
+  description: "has Matomo process its reports now; exit 0 only when Matomo says that it did",
+  component: "archive",
+  cronJob: NAMES.archive,
+});
+
+export const registerBackup = register({
+  command: "backup",
+  description: "makes a backup now and proves it by restoring it; exit 0 only when it is proven",
+  component: "backup",
+  cronJob: NAMES.backup,
+});
+
+function register({ command: word, description, component, cronJob }: JobCommand): Register {
+  return (program, run) => {
     const command = program
       .command(word)
       .description(description)
@@ -44,8 +51,8 @@ export const registerJobs: Register = (program, run) => {
           };
         }),
       );
-  }
-};
+  };
+}
 
 export function jobText(output: Output, stack: string, { job, ok, said, log }: JobResult): string {
   const verdict = ok ? output.color("green", "ok") : output.color("red", "FAILED");

@@ -125,8 +125,8 @@ describe("the documents", () => {
     ]);
   });
 
-  it("docs/fleet.md: its table has every command, with options that the command has", () => {
-    const { commands } = fleetProgram(() => Promise.resolve());
+  it("docs/fleet.md: its table has every command, with options that the command has", async () => {
+    const { commands } = await fleetProgram(() => Promise.resolve());
     const listed = [...read("docs/fleet.md").matchAll(/^\| (`.*?`) +\| .*$/gm)].map(
       ([row, cell]) => {
         const spans = [...cell.matchAll(/`([a-z][\w-]*)[^`]*`/g)].map(([, name]) => name);

@@ -3,8 +3,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { stringify } from "yaml";
-import { contextOf } from "../../../components/cluster";
-import { readKubeconfig } from "../../../components/kubeconfig";
+import { contextOf, readKubeconfig } from "../../../components/kubeconfig";
 import { SettingsError } from "../../../components/settings";
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");

@@ -18,7 +18,7 @@ describe("fleet init", () => {
   async function init(stacks: string): Promise<void> {
     const { signal } = new AbortController();
     const signals = { interrupted: signal, stopEngine: signal };
-    const program = fleetProgram(async (command, work) => {
+    const program = await fleetProgram(async (command, work) => {
       await work(openFleet(command, signals));
     });
     const site = ["--domain=a.example.com", "--email=a@example.com", "--cluster=paris"];
