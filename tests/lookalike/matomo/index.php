@@ -16,7 +16,7 @@ if (!is_readable(Config::getLocalConfigPath())) {
     $global = parse_ini_file(__DIR__ . '/config/global.ini.php', true);
     $common = @parse_ini_file(__DIR__ . '/config/common.config.ini.php', true) ?: [];
     if (!($common['General']['enable_installer'] ?? $global['General']['enable_installer'])) {
-        http_response_code(500);
+        http_response_code(404);
         exit('Matomo is not set up yet');
     }
     exit('<title>Matomo › Installation</title><h1>Welcome! Let us set up Matomo</h1>');
@@ -26,7 +26,8 @@ if (!empty(Config::getInstance()->General['force_ssl']) && !Piwik\ProxyHttp::isH
     header('Location: https://' . $_SERVER['HTTP_HOST'] . $_SERVER['REQUEST_URI'], true, 302);
     exit;
 }
-if (version_compare((string) Piwik\Option::get('version_core'), Piwik\Version::VERSION, '<')) {
+$older = version_compare((string) Piwik\Option::get('version_core'), Piwik\Version::VERSION, '<');
+if ($older && !empty(Config::getInstance()->General['enable_auto_update'])) {
     header('Location: index.php?module=CoreUpdater', true, 302);
     exit;
 }
@@ -35,10 +36,7 @@ if (version_compare((string) Piwik\Option::get('version_core'), Piwik\Version::V
 function authenticate(): void
 {
     $posted = $_POST['token_auth'] ?? null;
-    if ($posted === null && preg_match('/^Bearer (.+)$/', getallheaders()['Authorization'] ?? '', $match)) {
-        $posted = $match[1];
-    }
-    $user = (new Model())->getUserByTokenAuth($posted ?? $_GET['token_auth'], $posted !== null);
+    $user = (new Model())->getUserByTokenAuth($posted ?? $_GET['token_auth'] ?? '', $posted !== null);
     if (!$user) {
         http_response_code(401);
         exit("Error: Unable to authenticate with the provided token. It is either invalid, expired or is required to be sent as a POST parameter.\n");
@@ -49,9 +47,10 @@ function api(string $method): void
 {
     $known = ['API.getMatomoVersion', 'CoreAdminHome.runCronArchiving', 'SitesManager.getAllSitesId', 'SitesManager.getSiteFromId', 'VisitsSummary.get',
         'Actions.getPageUrl', 'CoreAdminHome.invalidateArchivedReports', 'Live.getLastVisitsDetails', 'PrivacyManager.deleteDataSubjects'];
-    $anonymous = !isset($_REQUEST['token_auth']) && !isset(getallheaders()['Authorization']);
+    $anonymous = !isset($_REQUEST['token_auth']);
     if (!in_array($method, $known, true) || ($anonymous && $method === 'CoreAdminHome.runCronArchiving')) {
         $name = substr((string) strrchr($method, '.'), 1);
+        http_response_code(400);
         echo "Error: The method '$name' does not exist or is not available in the module '" . strtok($method, '.') . "'.\n";
         return;
     }
@@ -117,6 +116,10 @@ function page(): void
             echo "<li>$visit: " . htmlspecialchars($url) . '</li>';
         }
         echo '</ul></body></html>';
+        return;
+    }
+    if (!Piwik\Url::isValidHost()) {
+        echo "<!DOCTYPE html><html><head><title>Sign in - Matomo</title>$head<p>This is no trusted host.</p></body></html>";
         return;
     }
     $_SESSION['nonce'] = bin2hex(random_bytes(16));

@@ -51,7 +51,7 @@ final class Diagnostics
             'Forced SSL Connection' => $judge((bool) $general['force_ssl'], 'WARNING force_ssl is off'),
             'Browser archiving' => $judge(!ArchiveProcessor\Rules::isBrowserTriggerEnabled(), 'WARNING browser archiving is on'),
             'Last Successful Archiving Completion' => $judge(time() - $last < 86400, 'ERROR archiving has not run yet'),
-            'Writable JavaScript Tracker' => $judge(is_writable(PIWIK_DOCUMENT_ROOT . '/matomo.js'), 'WARNING matomo.js is not writable'),
+            'Writable JavaScript Tracker ("/matomo.js")' => $judge(is_writable(PIWIK_DOCUMENT_ROOT . '/matomo.js'), 'WARNING matomo.js is not writable'),
             'Directories with write access' => $judge(is_writable(PIWIK_DOCUMENT_ROOT . '/tmp'), 'ERROR tmp is not writable'),
             'File integrity' => $judge(!$stray, 'WARNING File to delete: ' . implode(', ', $stray)),
         ];

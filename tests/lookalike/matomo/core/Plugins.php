@@ -80,7 +80,8 @@ namespace Piwik\Plugins\CustomJsTracker {
             $script = "/* tracker of the look-alike */\n";
             foreach (\Piwik\Plugin\Manager::directories() as $directory) {
                 foreach (glob($directory . '*/tracker.js') as $file) {
-                    $script .= file_get_contents($file);
+                    $on = \Piwik\Plugin\Manager::getInstance()->isPluginActivated(basename(dirname($file)));
+                    $script .= $on ? file_get_contents($file) : '';
                 }
             }
             if ((new \Piwik\Plugins\PrivacyManager\Config())->forceCookielessTracking) {
@@ -125,6 +126,9 @@ namespace Piwik\Plugins\SitesManager {
         public function addSite(string $siteName, array $urls, string $timezone = 'UTC'): int
         {
             \Piwik\Access::checkSuperUser();
+            if (!in_array($timezone, timezone_identifiers_list(), true)) {
+                throw new \RuntimeException("The timezone '$timezone' is not valid");
+            }
             Db::query('SELECT COUNT(*) FROM ' . Common::prefixTable('custom_dimensions'));
             Db::query('INSERT INTO ' . Common::prefixTable('site') .
                 ' (name, main_url, ts_created, timezone) VALUES (?, ?, NOW(), ?)', [$siteName, $urls[0], $timezone]);

@@ -15,6 +15,17 @@ namespace Piwik {
         }
     }
 
+    final class Url
+    {
+        /** Whether a request asks for a host of the site; those of the machine itself always are. */
+        public static function isValidHost(): bool
+        {
+            $host = preg_replace('/:\d+$/', '', strtolower($_SERVER['HTTP_HOST'] ?? ''));
+            $trusted = Config::getInstance()->General['trusted_hosts'] ?? [];
+            return !$trusted || in_array($host, ['localhost', '127.0.0.1', '::1', '[::1]', ...$trusted], true);
+        }
+    }
+
     /** Whether the browser's connection is TLS, as far as the request says. */
     final class ProxyHttp
     {
