@@ -41,6 +41,8 @@ export interface NetworkArgs {
   geoip: boolean;
   /** Web may reach any public address on 465 and 587, to send mail. */
   smtp: boolean;
+  /** Web may reach any public address on these, to fetch plugins. */
+  pluginPorts: number[];
 }
 
 /** What one component accepts and what it may reach. */
@@ -66,7 +68,9 @@ export function flows(args: NetworkArgs): Flows[] {
   // Cilium's Gateway has no pods of its own: its rule is another kind of object.
   const controllers = args.ciliumGateway ? [] : [namespace(args.controllerNamespace)];
   const database = { to: pods("mariadb"), ports: [DATABASE_PORT] };
-  const publicPorts = [...(args.geoip ? [443] : []), ...(args.smtp ? [465, 587] : [])];
+  const { geoip, smtp, pluginPorts } = args;
+  const wanted = [...(geoip ? [443] : []), ...(smtp ? [465, 587] : []), ...pluginPorts];
+  const publicPorts = [...new Set(wanted)];
   return [
     {
       component: "web",

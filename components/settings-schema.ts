@@ -61,6 +61,20 @@ const publicRange = accepted(
 
 const timeZone = accepted(isTimeZone, "an IANA time zone such as Europe/Berlin");
 
+/** A folder below plugins/, and a namespace of PHP. */
+const pluginName = text(/^[A-Z][A-Za-z0-9]{1,59}$/, "a plugin's name such as CustomReports");
+
+const declaredPlugin = z.strictObject({
+  name: pluginName,
+  version: text(/^\d[\w.-]{0,29}$/, "the version that its plugin.json states, such as 5.2.1"),
+  /** The zip; whoever may see the stack's settings sees it. */
+  url: accepted((text) => {
+    const { username, password } = URL.canParse(text) ? new URL(text) : { username: "-" };
+    return /^https?:\/\/[^/\s]/.test(text) && !username && !password;
+  }, "the address of a zip such as https://example.com/CustomReports-5.2.1.zip, without a password"),
+  sha256: text(/^[0-9a-f]{64}$/, "the zip's SHA-256: 64 digits of 0-9 and a-f"),
+});
+
 const url = z.url({ protocol: /^https?$/, error: "a URL such as https://www.example.com" });
 
 const clusterSchema = z.union(
@@ -170,6 +184,15 @@ export const settingsSchema = z.strictObject({
       cookieless: z.boolean().optional(),
     })
     .prefault({}),
+  /** Plugins that are no part of Matomo. One that a person adds in the UI needs no word here. */
+  plugins: z
+    .strictObject({
+      /** Fetched, checked and activated at a start; the web pod may then reach their ports. */
+      install: z.array(declaredPlugin).default([]),
+      /** Switched off before Matomo starts, one that breaks it too. Its data stays. */
+      disabled: z.array(pluginName).default([]),
+    })
+    .prefault({}),
   egress: z
     .strictObject({
       /** Let Matomo fetch its GeoIP database (port 443). */
@@ -184,5 +207,7 @@ export const settingsSchema = z.strictObject({
 export type Settings = z.output<typeof settingsSchema>;
 /** Which cluster a stack is bound to. */
 export type ClusterSettings = Settings["cluster"];
+/** Plugins that are no part of Matomo. */
+export type PluginSettings = Settings["plugins"];
 /** What a site records of its visitors. */
 export type PrivacySettings = Settings["privacy"];

@@ -105,7 +105,17 @@ function contradictions({ matomo, mariadb, ...settings }: Partial<Settings>): st
   for (const alias of repeated) {
     problems.push(`matomo:aliases: found "${alias}" twice; allowed: each host name once`);
   }
-  const { storage, cluster, edge } = settings;
+  const { storage, cluster, edge, plugins } = settings;
+  const declared = plugins?.install.map(({ name }) => name) ?? [];
+  for (const name of new Set(declared.filter((name, i) => declared.indexOf(name) !== i))) {
+    problems.push(`matomo:plugins.install: found "${name}" twice; allowed: each plugin once`);
+  }
+  for (const name of declared.filter((name) => plugins?.disabled.includes(name))) {
+    problems.push(
+      `matomo:plugins.disabled: found "${name}", which matomo:plugins.install activates; ` +
+        "allowed: one of both",
+    );
+  }
   if (storage?.mode === "volumes" && cluster && !("doks" in cluster)) {
     problems.push(
       'matomo:storage.mode: found "volumes"; allowed: "dynamic", because matomo:cluster names no ' +
@@ -172,6 +182,14 @@ export function edgeClass({ edge }: Pick<Settings, "edge">): string {
 export function requestLimit({ edge }: Pick<Settings, "edge">): number | undefined {
   const isNginx = edge.kind === "ingress" && edgeClass({ edge }).split("-").includes("nginx");
   return isNginx ? (edge.requestsPerSecond ?? 50) : undefined;
+}
+
+/** Ports at which the declared plugins are fetched. */
+export function pluginPorts({ plugins }: Pick<Settings, "plugins">): number[] {
+  return plugins.install.map(({ url }) => {
+    const { port, protocol } = new URL(url);
+    return Number(port) || (protocol === "https:" ? 443 : 80);
+  });
 }
 
 /** All host names of the site, the primary one first. */

@@ -15,6 +15,7 @@ import { Network } from "./network";
 import { mebibytes } from "./quantity";
 import {
   edgeClass,
+  pluginPorts,
   requestLimit,
   type Settings,
   siteHosts,
@@ -81,7 +82,7 @@ export class MatomoSite extends pulumi.ComponentResource {
     const ciliumGateway = edge.kind === "gateway" && edgeClass(settings) === "cilium";
     const network = new Network(
       "network",
-      { ...egress, controllerNamespace, ciliumGateway },
+      { ...egress, pluginPorts: pluginPorts(settings), controllerNamespace, ciliumGateway },
       inNamespace,
     );
     // Nothing runs before the rules are there that say whom it may talk to.
@@ -112,6 +113,7 @@ export class MatomoSite extends pulumi.ComponentResource {
         proxies: edge.proxies,
         geoip: egress.geoip,
         privacy: settings.privacy,
+        plugins: settings.plugins,
         database: DATABASE,
         claim: volumes.dataClaim,
         siteCredentials: credentials.site,

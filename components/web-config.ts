@@ -6,7 +6,7 @@
  * config.ini.php; install.php takes the same keys out of config.ini.php (incidents 8 and 17).
  */
 
-import type { PrivacySettings } from "./settings-schema";
+import type { PluginSettings, PrivacySettings } from "./settings-schema";
 
 export interface RenderArgs {
   /** Host names of the site, the primary one first. */
@@ -26,6 +26,8 @@ export interface RenderArgs {
   geoip: boolean;
   /** What is recorded of a visitor. */
   privacy: PrivacySettings;
+  /** Which plugins are fetched, and which are off. */
+  plugins: PluginSettings;
 }
 
 /** Seconds that a PHP request may take, as the seed demands. */
@@ -95,9 +97,9 @@ export function commonConfig(args: Pick<RenderArgs, "phpMemoryMib">): string {
 
 /** What install.php needs to know; no secret. */
 export function settingsJson(args: RenderArgs): string {
-  const { hosts, website, database, geoip, privacy } = args;
+  const { hosts, website, database, geoip, privacy, plugins } = args;
   const fixed = { forceSsl: true, waitSeconds: WAIT_SECONDS };
-  const settings = { hosts, website, database, geoip, privacy, ...fixed };
+  const settings = { hosts, website, database, geoip, privacy, plugins, ...fixed };
   return `${JSON.stringify(settings, null, 2)}\n`;
 }
 

@@ -42,9 +42,11 @@ const SCRIPTS = [
   "install.php",
   "install-config.php",
   "install-database.php",
+  "install-plugins.php",
   "install-privacy.php",
   "install-site.php",
   "layout.sh",
+  "plugin-front.php",
   "state-export.php",
   "web-start.sh",
 ];

@@ -32,6 +32,17 @@ export const SCENARIOS: Record<string, Record<string, string>> = {
       proxies: ["198.51.100.0/24"],
     }),
     privacy: json({ anonymizeIp: 3, retentionDays: 180, doNotTrack: true, cookieless: true }),
+    plugins: json({
+      install: [
+        {
+          name: "CustomReports",
+          version: "5.2.1",
+          url: "https://plugins.example.com:8443/CustomReports-5.2.1.zip",
+          sha256: "0123456789abcdef".repeat(4),
+        },
+      ],
+      disabled: ["SlowReports"],
+    }),
     egress: json({ geoip: false, smtp: true }),
   },
 };

@@ -16,6 +16,7 @@ declare(strict_types=1);
 
 require __DIR__ . '/install-config.php';
 require __DIR__ . '/install-database.php';
+require __DIR__ . '/install-plugins.php';
 require __DIR__ . '/install-privacy.php';
 require __DIR__ . '/install-site.php';
 
@@ -92,6 +93,9 @@ function main(array $arguments): void
     refuseForeign($found, $code);
 
     firstConfig();
+    // Before the first class of Matomo is made: it reads the activated plugins' code.
+    switchOff($settings['plugins']['disabled']);
+    fetchPlugins($settings['plugins']['install']);
     (new Piwik\Application\Environment('cli'))->init();
     writeConfig($settings, $credentials, $found);
     if ($found->version !== null && version_compare($found->version, $code, '<')) {
@@ -107,6 +111,7 @@ function main(array $arguments): void
     createSchema($found);
     ownSettings($settings);
     ownPrivacy($settings['privacy']);
+    activatePlugins($settings['plugins']['install']);
     $login = administrator($settings, $found);
     archiveToken($login);
     firstWebsite($settings['website']);

@@ -591,6 +591,21 @@ const console_: Claim[] = [
       assert.ok(!tracker().includes("claimsOfTheTracker"));
     },
   },
+  {
+    title: "a plugin whose code throws keeps all of Matomo from starting",
+    check: async (site) => {
+      addPlugin(site, "ClaimsPlugin");
+      await ok(site.console("plugin:activate", "ClaimsPlugin"));
+      addPlugin(site, "ClaimsPlugin", {
+        "config/config.php": "<?php throw new Exception('on purpose');\n",
+      });
+      const { status } = await get(site, "index.php");
+      assert.equal(status, 500);
+      await assert.rejects(php(site, "echo 'started';"));
+      fs.rmSync(site.path("state", "plugins/ClaimsPlugin/config"), { recursive: true });
+      await ok(site.console("plugin:deactivate", "ClaimsPlugin"));
+    },
+  },
 ];
 
 const database: Claim[] = [

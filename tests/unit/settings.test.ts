@@ -27,6 +27,13 @@ const at = (group: string, value: object) => ({ [group]: JSON.stringify(value) }
 type Changes = Record<string, string | undefined>;
 type Row = [what: string, changes: Changes, message: RegExp];
 
+const PLUGIN = {
+  name: "CustomReports",
+  version: "5.2.1",
+  url: "https://plugins.example.com/CustomReports-5.2.1.zip",
+  sha256: "0123456789abcdef".repeat(4),
+};
+
 const ROWS: Row[] = [
   ["no domain", { domain: undefined }, /^matomo:domain: missing; allowed: a host name/],
   ["no e-mail", { email: undefined }, /^matomo:email: missing; allowed:/],
@@ -277,6 +284,41 @@ const ROWS: Row[] = [
     "Do Not Track as text",
     at("privacy", { doNotTrack: "on" }),
     /privacy\.doNotTrack: found "on"; allowed: boolean/,
+  ],
+  [
+    "plugin without a checksum",
+    at("plugins", { install: [{ ...PLUGIN, sha256: undefined }] }),
+    /plugins\.install\.0\.sha256: missing; allowed: the zip's SHA-256/,
+  ],
+  [
+    "plugin with a password in its address",
+    at("plugins", { install: [{ ...PLUGIN, url: "https://me:secret@example.com/a.zip" }] }),
+    /plugins\.install\.0\.url: found.*without a password/,
+  ],
+  [
+    "plugin from no web server",
+    at("plugins", { install: [{ ...PLUGIN, url: "file:///etc/passwd" }] }),
+    /plugins\.install\.0\.url: found.*the address of a zip/,
+  ],
+  [
+    "plugin that is a path",
+    at("plugins", { install: [{ ...PLUGIN, name: "../core" }] }),
+    /plugins\.install\.0\.name: found "\.\.\/core".*a plugin's name/,
+  ],
+  [
+    "plugin twice",
+    at("plugins", { install: [PLUGIN, PLUGIN] }),
+    /^matomo:plugins\.install: found "CustomReports" twice/,
+  ],
+  [
+    "plugin that is wanted and not",
+    at("plugins", { install: [PLUGIN], disabled: ["CustomReports"] }),
+    /^matomo:plugins\.disabled: found "CustomReports", which matomo:plugins\.install activates/,
+  ],
+  [
+    "disabled plugin that is none",
+    at("plugins", { disabled: ["no name"] }),
+    /plugins\.disabled\.0: found "no name".*a plugin's name/,
   ],
   ["egress as text", at("egress", { smtp: "yes" }), /egress\.smtp: found "yes"; allowed: boolean/],
   [

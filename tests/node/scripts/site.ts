@@ -40,6 +40,7 @@ const RENDER: RenderArgs = {
   proxies: ["127.0.0.1/32"],
   geoip: false,
   privacy: { anonymizeIp: 2 },
+  plugins: { install: [], disabled: [] },
 };
 
 type Mounts = Container["mounts"];

@@ -169,6 +169,38 @@ describe("web pod", () => {
     });
   });
 
+  it("answers for the one file of a plugin that browsers ask for, with Matomo at hand", async () => {
+    const write = (file: string, text: string) => {
+      const to = site.path("state", "plugins", file);
+      fs.mkdirSync(path.dirname(to), { recursive: true });
+      fs.writeFileSync(to, text);
+    };
+    const front = `<?php if (!defined('PIWIK_INCLUDE_PATH')) { define('PIWIK_INCLUDE_PATH', realpath('../..')); }
+      define('PIWIK_DOCUMENT_ROOT', PIWIK_INCLUDE_PATH); define('PIWIK_ENABLE_DISPATCH', false);
+      require PIWIK_DOCUMENT_ROOT . '/bootstrap.php'; require PIWIK_INCLUDE_PATH . '/core/bootstrap.php';
+      echo 'front of ', Piwik\\Version::VERSION;`;
+    for (const name of [
+      "HeatmapSessionRecording/configs",
+      "HeatmapSessionRecording/other",
+      "Other/configs",
+    ]) {
+      write(`${name}.php`, front);
+    }
+    // What an adopted site has beside its plugins.
+    fs.mkdirSync(site.path("state", "core"), { recursive: true });
+    fs.writeFileSync(site.path("state", "core/bootstrap.php"), "<?php exit('old code');");
+    for (const plugins of ["plugins", "added-plugins"]) {
+      const ask = (file: string) => site.http("GET", `${SITE}/${plugins}/${file}?idsite=1`);
+      const { status, body } = await ask("HeatmapSessionRecording/configs.php");
+      assert.equal(status, 200, body);
+      assert.match(body, /^front of \d/);
+      for (const other of ["HeatmapSessionRecording/other.php", "Other/configs.php"]) {
+        assert.ok([403, 404].includes((await ask(other)).status), `${plugins}/${other}`);
+      }
+    }
+    fs.rmSync(site.path("state", "core"), { recursive: true });
+  });
+
   it("redirects the browser to TLS, but not the tracker", async () => {
     const plain = { headers: { "X-Forwarded-Proto": "http" } };
     assert.equal((await site.http("GET", `${SITE}/index.php`, plain)).status, 302);

@@ -14,6 +14,7 @@ const ARGS: RenderArgs = {
   proxies: ["203.0.113.0/24", "2400:cb00::/32"],
   geoip: true,
   privacy: { anonymizeIp: 2, doNotTrack: true },
+  plugins: { install: [], disabled: ["Slow"] },
 };
 
 /** Sections and keys of an ini file, as PHP's raw scanner sees simple ones. */
@@ -70,6 +71,7 @@ describe("configuration of the web pod", () => {
     assert.deepEqual(settings.website, ARGS.website);
     assert.deepEqual(settings.database, ARGS.database);
     assert.equal(settings.geoip, true);
+    assert.deepEqual(settings.plugins, ARGS.plugins);
     assert.deepEqual(settings.privacy, ARGS.privacy);
     assert.equal(settings.forceSsl, true);
   });

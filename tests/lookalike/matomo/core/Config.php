@@ -125,6 +125,7 @@ namespace Piwik\Application {
             \Piwik\Container\StaticContainer::$container = [
                 Kernel\GlobalSettingsProvider::class => new Kernel\GlobalSettingsProvider(),
             ];
+            \Piwik\Plugin\Manager::getInstance()->readDefinitions();
         }
     }
 }

@@ -20,6 +20,16 @@ namespace Piwik\Plugin {
         {
         }
 
+        /** What activated plugins add to the container, before anything else of them is looked at. */
+        public function readDefinitions(): void
+        {
+            foreach (self::directories() as $directory) {
+                foreach (glob($directory . '*/config/config.php') as $file) {
+                    $this->isPluginActivated(basename(dirname($file, 2))) && require $file;
+                }
+            }
+        }
+
         public static function activated(): array
         {
             return Config::getInstance()->Plugins['Plugins'] ?? self::CORE;
@@ -32,6 +42,9 @@ namespace Piwik\Plugin {
 
         public function activatePlugin(string $name): void
         {
+            if (!in_array($name, $this->present(), true)) {
+                throw new \Exception("Plugin '$name' cannot be found in the filesystem in plugins/ directory.");
+            }
             Config::getInstance()->Plugins = ['Plugins' => [...self::activated(), $name]];
             Config::getInstance()->forceSave();
         }
