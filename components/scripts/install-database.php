@@ -50,7 +50,8 @@ function connect(array $database, array $credentials, int $waitSeconds): PDO
                 throw new InstallError(
                     "the database at $where refuses user $user or the database {$database['name']} " .
                     "(error {$error->getCode()}): Secret and database disagree. `pulumi up --refresh " .
-                    '--run-program` brings back a Secret that was edited; see docs/operations.md.'
+                    '--run-program` brings back a Secret that was edited; a first start of the database that was ' .
+                    'cut short is told in the log of its pod; see docs/operations.md.'
                 );
             }
             if (microtime(true) > $deadline) {

@@ -70,10 +70,34 @@ describe("database", () => {
     assert.ok(!exists(MARK));
   });
 
+  it("with tables is begun anew by nobody's word", async () => {
+    const { status, output } = await site.beginDatabaseAnew();
+    assert.notEqual(status, 0);
+    assert.match(output, /matomo\/matomo_kept\.\w+ is there: nothing is begun anew over data/);
+    assert.ok(!exists(MARK));
+    assert.doesNotMatch(site.database!.output(), /no other/);
+  });
+
   it("that somebody else made is started as it is", async () => {
     await killedAt("mariadb", '/usr/bin/mariadb "$@"');
     fs.rmSync(site.path("data", MARK));
     await site.startDatabase();
-    assert.doesNotMatch(site.database!.output(), /the first start|Initializing/);
+    assert.doesNotMatch(site.database!.output(), /it begins anew\n|Initializing/);
+  });
+
+  it("that somebody else left half made is named, and whole after one command", async () => {
+    await killedAt("mariadb", 'head --lines=1 | /usr/bin/mariadb "$@"');
+    fs.rmSync(site.path("data", MARK));
+    const half = await site.spawnDatabase();
+    await eventually("it serves", () => half.output().includes("ready for connections"));
+    assert.match(half.output(), /If logins are refused.*database-start\.sh anew && kubectl/s);
+    const refused = await site.sql("DO 1");
+    assert.match(refused.output, /Access denied/);
+    const { status, output } = await site.beginDatabaseAnew();
+    assert.equal(status, 0, output);
+    await site.sandbox.loseContainers();
+    await site.startDatabase();
+    await site.value("CREATE TABLE matomo_any (id INT); DROP TABLE matomo_any");
+    assert.ok(!exists(MARK) && exists("lost+found"));
   });
 });

@@ -212,6 +212,11 @@ export class Site {
     this.database = await sandbox.spawn(container);
     return this.database;
   }
+  /** What an operator tells a database whose first start was cut short, beside the server. */
+  beginDatabaseAnew(): Promise<Result> {
+    const command = ["bash", "/opt/matomo/scripts/database-start.sh", "anew"];
+    return this.sandbox.run(this.mariadb(command, { MARIADB_DATABASE: "matomo" }));
+  }
   async startDatabase(): Promise<void> {
     const database = await this.spawnDatabase();
     const answers = async () => database.exitCode !== null || (await this.sql("DO 1")).status === 0;
