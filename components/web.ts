@@ -157,6 +157,7 @@ export class Web extends pulumi.ComponentResource {
       // With force_ssl a plain request would only be sent to https (design decision 15).
       { name: "X-Forwarded-Proto", value: "https" },
     ];
+    // kubelet takes 200 to 399 for well; bootstrap.php sees to it that nothing but 200 comes.
     const get = (path: string) => ({ path, port: "internal", httpHeaders: headers });
     const scripts = "/opt/matomo/scripts";
     const steps = [

@@ -36,7 +36,8 @@ until answer=$(curl --silent --show-error --max-time 5 --output /dev/null \
 done
 
 # With force_ssl Matomo sends plain HTTP away, so the request says that TLS ends before the cluster
-# (decision 15), and a redirect is a failure, never followed. The token goes in by curl's own
+# (decision 15); from 5.7 on it hears that from its configuration alone (assume_secure_protocol). A
+# redirect is a failure, never followed. The token goes in by curl's own
 # configuration on standard input: not in argv, not in a URL, not in an access log.
 printf 'archive: started at %s\n' "$MATOMO_URL"
 set +e
@@ -60,8 +61,9 @@ esac
 status=$(sed -n 's/^HTTP \([0-9]*\) to.*/\1/p' "$log" | tail -n 1)
 case $status in
   200) ;;
-  3??) fail "redirected ($(sed -n 's/^HTTP [0-9]* to //p' "$log" | tail -n 1)): force_ssl did not" \
-    "see X-Forwarded-Proto, or an update is pending; nothing was archived" ;;
+  3??) fail "redirected ($(sed -n 's/^HTTP [0-9]* to //p' "$log" | tail -n 1)): Matomo takes" \
+    "the request for plain HTTP, or an update is pending; restart the web pod, which sets" \
+    "assume_secure_protocol again and updates. Nothing was archived" ;;
   401 | 403) fail "HTTP $status: Matomo refuses the archive token; restart the web pod, which" \
     "registers the token of Secret matomo again" ;;
   *) fail "HTTP $status; nothing was archived" ;;

@@ -8,6 +8,18 @@
  * plugins that a person installs in the Marketplace land on the volume.
  */
 
+// kubelet takes a redirect for well, and it is none: a site that sends each page to itself would pass. So
+// to a probe (apache.conf says who is one) anything between 200 and an error is an error.
+if (isset($_SERVER['probe'])) {
+    header_register_callback(static function (): void {
+        $status = http_response_code();
+        if ($status > 200 && $status < 400) {
+            error_log("a probe was to be answered with HTTP $status, which is no sign of a site that serves");
+            http_response_code(503);
+        }
+    });
+}
+
 $GLOBALS['CONFIG_INI_PATH_RESOLVER'] = static function () {
     return dirname(readlink(__DIR__ . '/added-plugins')) . '/config/config.ini.php';
 };

@@ -48,7 +48,8 @@ function firstConfig(): void
     }
 }
 
-function writeConfig(array $settings, array $credentials, InstalledSite $found): void
+/** `$updating`: an update of the schema comes after this, and this function again after it. */
+function writeConfig(array $settings, array $credentials, InstalledSite $found, bool $updating): void
 {
     $path = STATE . '/config/config.ini.php';
     $common = SITE . '/config/common.config.ini.php';
@@ -79,7 +80,8 @@ function writeConfig(array $settings, array $credentials, InstalledSite $found):
     $trusted = $chain->getFrom($path, 'General')['trusted_hosts'] ?? [];
     $general['trusted_hosts'] = array_values(array_unique([...$settings['hosts'], ...$trusted]));
     unset($general['installation_in_progress']);
-    foreach (FOREIGN_KEYS as $key) {
+    // Matomo's update to 5.7 looks for them: what a proxy may tell is adopted only where they are.
+    foreach ($updating ? [] : FOREIGN_KEYS as $key) {
         if (!empty($general[$key])) {
             say("removed [General] $key from config.ini.php: the web server tells the address now");
         }

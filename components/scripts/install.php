@@ -97,8 +97,9 @@ function main(array $arguments): void
     switchOff($settings['plugins']['disabled']);
     fetchPlugins($settings['plugins']['install']);
     (new Piwik\Application\Environment('cli'))->init();
-    writeConfig($settings, $credentials, $found);
-    if ($found->version !== null && version_compare($found->version, $code, '<')) {
+    $updating = $found->version !== null && version_compare($found->version, $code, '<');
+    writeConfig($settings, $credentials, $found, $updating);
+    if ($updating) {
         if (in_array('updated', $arguments, true)) {
             throw new InstallError("core:update ended well, and the database is still {$found->version}");
         }

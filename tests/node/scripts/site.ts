@@ -31,7 +31,8 @@ if (typeof capacity === "string") throw new Error(capacity);
 /** PHP's memory_limit. */
 export const PHP_MEMORY_MIB = capacity.phpMemoryMib;
 
-const RENDER: RenderArgs = {
+/** What the components are given, by default. */
+export const RENDER: RenderArgs = {
   hosts: [HOST],
   website: { name: "Website", url: `https://${HOST}`, timezone: "UTC" },
   database: { host: "matomo-mariadb", port: 3306, name: "matomo", prefix: "matomo_" },

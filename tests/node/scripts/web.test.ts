@@ -5,7 +5,7 @@ import * as path from "node:path";
 import { render } from "../../render";
 import { Sandbox } from "./sandbox";
 import { eventually, seconds } from "../../waits";
-import { PHP_MEMORY_MIB, SCRIPTS, Site, STATE_TOKEN, WEB_USER } from "./site";
+import { HOST, PHP_MEMORY_MIB, SCRIPTS, Site, STATE_TOKEN, WEB_USER } from "./site";
 
 const SITE = "http://matomo:8080";
 const INSIDE = "http://matomo:8082";
@@ -203,7 +203,13 @@ describe("web pod", () => {
 
   it("redirects the browser to TLS, but not the tracker", async () => {
     const plain = { headers: { "X-Forwarded-Proto": "http" } };
-    assert.equal((await site.http("GET", `${SITE}/index.php`, plain)).status, 302);
+    for (const page of ["", "index.php", "index.php?module=Login&action=a%20b"]) {
+      const { status, headers } = await site.http("GET", `${SITE}/${page}`, plain);
+      assert.equal(status, 302, page);
+      assert.equal(/^Location: (.*)$/im.exec(headers)?.[1].trim(), `https://${HOST}/${page}`);
+    }
+    const objection = `${SITE}/index.php?module=CoreAdminHome&action=optOut`;
+    assert.equal((await site.http("GET", objection, plain)).status, 200);
     const url = `${SITE}/matomo.php?idsite=1&rec=1&url=https%3A%2F%2Fexample.com%2F`;
     assert.equal((await site.http("GET", url, plain)).status, 200);
   });

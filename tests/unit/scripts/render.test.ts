@@ -48,6 +48,7 @@ describe("configuration of the web pod", () => {
   it("owns what Matomo would else raise past the container, or let a person break", () => {
     assert.deepEqual(parseIni(commonConfig(ARGS)), {
       "General.force_ssl": "1",
+      "General.assume_secure_protocol": "1",
       "General.enable_browser_archiving_triggering": "0",
       "General.archiving_range_force_on_browser_request": "0",
       "General.enable_auto_update": "0",

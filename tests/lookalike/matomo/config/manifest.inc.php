@@ -16,6 +16,7 @@ final class Manifest
         "core/Privacy.php",
         "core/Settings.php",
         "core/Updates/5.0.0.php",
+        "core/Updates/5.7.0-b3.php",
         "core/Users.php",
         "core/Version.php",
         "core/bootstrap.php",

@@ -143,7 +143,8 @@ final class Updater
         $columns = Option::get('version_' . self::COLUMN) ? [] : [self::COLUMN => []];
         $versions = array_map(static fn ($file) => basename($file, '.php'), glob(PIWIK_INCLUDE_PATH . '/core/Updates/*.php'));
         usort($versions, 'version_compare');
-        $versions = array_filter($versions, static fn ($version) => version_compare($version, $current, '>'));
+        $versions = array_filter($versions, static fn ($version) => version_compare($version, $current, '>') &&
+            version_compare($version, Version::VERSION, '<='));
         return ($versions ? ['core' => array_values($versions)] : []) + $columns;
     }
 

@@ -26,13 +26,22 @@ namespace Piwik {
         }
     }
 
-    /** Whether the browser's connection is TLS, as far as the request says. */
+    /** Whether the browser's connection is TLS: as configured, as the server knows, as a header says. */
     final class ProxyHttp
     {
+        private const HEADERS = ['HTTP_X_FORWARDED_SCHEME', 'HTTP_X_URL_SCHEME', 'HTTP_X_FORWARDED_PROTO'];
+
         public static function isHttps(): bool
         {
-            return !empty(Config::getInstance()->General['assume_secure_protocol']) ||
-                ($_SERVER['HTTP_X_FORWARDED_PROTO'] ?? '') === 'https' || !empty($_SERVER['HTTPS']);
+            $general = Config::getInstance()->General;
+            if (!empty($general['assume_secure_protocol']) || ($_SERVER['HTTPS'] ?? '') === 'on') {
+                return true;
+            }
+            // Until 5.7 whoever sends one of the headers is believed, from then on those that are named.
+            $headers = version_compare(Version::VERSION, '5.7.0-b1', '<')
+                ? self::HEADERS
+                : array_intersect(self::HEADERS, $general['proxy_scheme_headers'] ?? []);
+            return (bool) array_filter($headers, static fn ($header) => ($_SERVER[$header] ?? '') === 'https');
         }
     }
 }
