@@ -48,6 +48,39 @@ function firstConfig(): void
     }
 }
 
+/** The charset of a collation; null for one of any. `utf8` is MariaDB's other name for utf8mb3. */
+function charsetOf(string $collation): ?string
+{
+    $charset = strtok($collation, '_');
+    return $charset === 'uca1400' ? null : ($charset === 'utf8mb3' ? 'utf8' : $charset);
+}
+
+/**
+ * How Matomo speaks with the database. A fresh site is told what Matomo's wizard would tell it; one that
+ * is there keeps its charset, which its tables have. A collation of another charset fails every
+ * connection, so the two go together.
+ */
+function encoding(array $own, InstalledSite $found): array
+{
+    // Before 5.2 Matomo knew no collation, and dies of this schema.
+    $knows = version_compare(Piwik\Version::VERSION, '5.2.0', '>=');
+    $schema = $own || !$knows ? [] : ['schema' => 'Mariadb'];
+    $collations = $found->tables ? $found->collations : [$found->defaultCollation];
+    $charset = $own['charset'] ?? '';
+    $collation = $own['collation'] ?? '';
+    if ($collation === '' && count($collations) === 1 && str_starts_with($collations[0], 'utf8')) {
+        $of = charsetOf($collations[0]);
+        $charset = $charset ?: $of;
+        $collation = $knows && str_replace('utf8mb3', 'utf8', $charset) === $of ? $collations[0] : '';
+    }
+    $of = $collation === '' ? null : charsetOf($collation);
+    if ($of !== null && str_replace('utf8mb3', 'utf8', $charset) !== $of) {
+        $charset && say("[database] charset is $of again: that of its collation $collation");
+        $charset = $of;
+    }
+    return $schema + array_filter(['charset' => $charset, 'collation' => $collation]);
+}
+
 /** `$updating`: an update of the schema comes after this, and this function again after it. */
 function writeConfig(array $settings, array $credentials, InstalledSite $found, bool $updating): void
 {
@@ -64,7 +97,7 @@ function writeConfig(array $settings, array $credentials, InstalledSite $found, 
         'password' => $credentials[1],
         'dbname' => $database['name'],
         'tables_prefix' => $database['prefix'],
-        'charset' => 'utf8mb4',
+        ...encoding($chain->getFrom($path, 'database') ?? [], $found),
     ]));
 
     $general = $chain->get('General');

@@ -13,6 +13,10 @@ final class InstalledSite
         public readonly int $tables,
         public readonly bool $visits,
         public readonly bool $restoring,
+        /** Those of its tables, each once. */
+        public readonly array $collations,
+        /** The server's own for utf8mb4. */
+        public readonly string $defaultCollation,
     ) {
     }
 }
@@ -119,7 +123,19 @@ function installedVersion(PDO $database, string $prefix): InstalledSite
     // restore.sh makes this table before it touches anything and drops it last.
     $restoring = (bool) $database->query("SELECT COUNT(*) FROM information_schema.tables
         WHERE table_schema = DATABASE() AND table_name = 'fleet_restore_in_progress'")->fetchColumn();
-    return new InstalledSite($version, count($tables), $visits, $restoring);
+    $query = $database->prepare('SELECT DISTINCT table_collation FROM information_schema.tables
+        WHERE table_schema = DATABASE() AND table_name LIKE ? AND table_collation IS NOT NULL');
+    $query->execute([$like]);
+    $collations = $query->fetchAll(PDO::FETCH_COLUMN);
+    $charset = $database->query("SHOW CHARACTER SET WHERE Charset = 'utf8mb4'")->fetch(PDO::FETCH_ASSOC);
+    return new InstalledSite(
+        $version,
+        count($tables),
+        $visits,
+        $restoring,
+        $collations,
+        $charset['Default collation'],
+    );
 }
 
 /** Stops at a database that must not be touched by this code. */

@@ -4,10 +4,14 @@
  */
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
+import { compareVersions } from "../../../components/versions";
 import { eventually } from "../../waits";
 import { statedVersion } from "../version";
 import type { Running } from "./sandbox";
 import { ARCHIVE_TOKEN, DIST, HOST, Site, WEB_USER } from "./site";
+
+/** Matomo knows them, and a schema of MariaDB's, since 5.2. */
+const KNOWS_COLLATIONS = compareVersions(statedVersion(DIST), "5.2.0") >= 0;
 
 /** Counts of what must never be doubled. */
 async function census(site: Site): Promise<string> {
@@ -51,6 +55,9 @@ describe("install", () => {
       "admin\t1\tArchive job of the cluster",
     );
     assert.equal(await site.value("SELECT main_url FROM matomo_site"), `https://${HOST}`);
+    assert.match(config(site), /^charset = "utf8mb4"$/m);
+    const since52 = [/^collation = "utf8mb4_\w+"$/m, /^schema = "Mariadb"$/m];
+    for (const line of since52) assert.equal(line.test(config(site)), KNOWS_COLLATIONS, `${line}`);
     for (const name of ["matomo/matomo-password", "mariadb/mariadb-password"]) {
       assert.ok(!output.includes(site.secret(name)), "a password is in the log");
     }
@@ -394,5 +401,70 @@ describe("an adopted volume", () => {
     assert.equal(icon.status, 200);
     const logo = await site.http("GET", "http://matomo:8080/misc/user/logo.png");
     assert.equal(logo.body, "logo");
+  });
+});
+
+describe("charset and collation of a site that is there", () => {
+  const site = new Site();
+  before(async () => {
+    await site.start();
+    await site.startDatabase();
+    await ok(site.layout());
+    await ok(site.install());
+  });
+  after(() => site.dispose());
+
+  /** Has all tables, or all but one, be of a collation. */
+  async function convert(collation: string, but = ""): Promise<void> {
+    const all = `SELECT CONCAT('ALTER TABLE ', table_name, ' CONVERT TO CHARACTER SET ${collation.split("_")[0]}
+      COLLATE ${collation};') FROM information_schema.tables
+      WHERE table_schema = 'matomo' AND table_name <> '${but}'`;
+    await site.value(await site.value(all));
+  }
+  /** Has config.ini.php state these of the two, starts anew, and tells which stand there then. */
+  async function kept(...lines: string[]): Promise<string[]> {
+    const without = config(site).replace(/^(charset|collation) = .*\n/gm, "");
+    const stated = without.replace("[database]\n", ["[database]", ...lines, ""].join("\n"));
+    write(site, "config/config.ini.php", stated);
+    await ok(site.layout());
+    await ok(site.install());
+    return config(site).match(/^(charset|collation) = .*$/gm) ?? [];
+  }
+  const MB3 = 'collation = "utf8mb3_general_ci"';
+  const UTF8 = 'charset = "utf8"';
+  const MB4 = 'charset = "utf8mb4"';
+  const ifKnown = (line: string) => (KNOWS_COLLATIONS ? [line] : []);
+
+  it("of utf8mb3 stay together, and it works", async () => {
+    await convert("utf8mb3_general_ci");
+    // Matomo's default is no line of its own.
+    const together = (await kept(UTF8, MB3)).filter((line) => line !== UTF8);
+    assert.deepEqual(together, [MB3]);
+    await site.startWeb();
+    const visit = "matomo.php?idsite=1&rec=1&url=https%3A%2F%2Fexample.com%2F";
+    for (const page of [visit, "index.php"]) {
+      const { status, body } = await site.http("GET", `http://matomo:8082/${page}`);
+      assert.equal(status, 200, body);
+    }
+    await site.stopWeb();
+  });
+  it("that contradict each other are those of the collation", async () => {
+    assert.deepEqual(
+      (await kept(MB4, MB3)).filter((line) => line !== UTF8),
+      [MB3],
+    );
+  });
+  it("without a collation get that of the tables", async () => {
+    assert.deepEqual(
+      (await kept(UTF8)).filter((line) => line !== UTF8),
+      ifKnown(MB3),
+    );
+    await convert("utf8mb4_unicode_ci");
+    assert.deepEqual(await kept(MB4), [MB4, ...ifKnown('collation = "utf8mb4_unicode_ci"')]);
+    assert.deepEqual(await kept(), [MB4, ...ifKnown('collation = "utf8mb4_unicode_ci"')]);
+  });
+  it("are left alone where the tables have several", async () => {
+    await convert("utf8mb4_general_ci", "matomo_user");
+    assert.deepEqual(await kept(MB4), [MB4]);
   });
 });

@@ -8,6 +8,8 @@ dbname =
 tables_prefix =
 port = 3306
 charset = utf8
+collation =
+schema = Mysql
 
 [General]
 enable_installer = 1

@@ -12,13 +12,33 @@ final class Db
         if (self::$pdo === null) {
             $config = Config::getInstance()->database;
             self::$pdo = new \PDO(
-                "mysql:host={$config['host']};port={$config['port']};dbname={$config['dbname']};charset=utf8mb4",
+                "mysql:host={$config['host']};port={$config['port']};dbname={$config['dbname']};charset={$config['charset']}",
                 $config['username'],
                 $config['password'],
                 [\PDO::ATTR_ERRMODE => \PDO::ERRMODE_EXCEPTION]
             );
+            if (self::knowsCollations()) {
+                $collate = empty($config['collation']) ? '' : " COLLATE '{$config['collation']}'";
+                self::$pdo->exec("SET NAMES '{$config['charset']}'$collate");
+            } elseif ($config['schema'] !== 'Mysql') {
+                throw new \Error("Class \"Piwik\\Db\\Schema\\{$config['schema']}\" not found");
+            }
         }
         return self::$pdo;
+    }
+
+    /** Since 5.2, as it knows a schema of its own for MariaDB. */
+    public static function knowsCollations(): bool
+    {
+        return version_compare(Version::VERSION, '5.2.0', '>=');
+    }
+
+    /** How a table is to be made. */
+    public static function tableOptions(): string
+    {
+        $config = Config::getInstance()->database;
+        $collate = self::knowsCollations() && !empty($config['collation']) ? " COLLATE={$config['collation']}" : '';
+        return "ENGINE=InnoDB DEFAULT CHARSET={$config['charset']}$collate";
     }
 
     public static function query(string $sql, array $bind = []): \PDOStatement
@@ -88,7 +108,7 @@ final class DbHelper
         foreach (self::TABLES as $name => $columns) {
             $table = Common::prefixTable($name);
             if (!in_array($table, $there, true)) {
-                Db::query("CREATE TABLE `$table` ($columns) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4");
+                Db::query("CREATE TABLE `$table` ($columns) " . Db::tableOptions());
             }
         }
     }

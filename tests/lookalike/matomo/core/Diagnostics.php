@@ -48,6 +48,10 @@ final class Diagnostics
             'Memory limit' => $judge($limit >= $general['minimum_memory_limit'], 'WARNING memory_limit is low'),
             'Max Packet Size' => $judge($packet >= 64 * 1048576, 'WARNING max_allowed_packet is below 64MB'),
             'Database isolation' => $judge(in_array($isolation, ['REPEATABLE-READ', 'READ-COMMITTED'], true), 'WARNING transaction isolation'),
+            'Connection collation' => $judge(
+                !Db::knowsCollations() || !empty(Config::getInstance()->database['collation']),
+                'WARNING no collation is configured'
+            ),
             'Forced SSL Connection' => $judge((bool) $general['force_ssl'], 'WARNING force_ssl is off'),
             'Browser archiving' => $judge(!ArchiveProcessor\Rules::isBrowserTriggerEnabled(), 'WARNING browser archiving is on'),
             'Last Successful Archiving Completion' => $judge(time() - $last < 86400, 'ERROR archiving has not run yet'),
