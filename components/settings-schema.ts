@@ -195,7 +195,10 @@ export const settingsSchema = z.strictObject({
     .prefault({}),
   egress: z
     .strictObject({
-      /** Let Matomo fetch its GeoIP database (port 443). */
+      /**
+       * Let Matomo reach the internet (port 443): its GeoIP database, the Marketplace, news of versions.
+       * Without it Matomo is told so, and asks nobody.
+       */
       geoip: z.boolean().default(true),
       /** Let Matomo send mail as its UI is set up (ports 465 and 587). */
       smtp: z.boolean().default(false),

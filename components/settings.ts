@@ -10,7 +10,7 @@ import { databaseCapacity, webCapacity } from "./capacity";
 import { Refusal } from "./failure";
 import { mebibytes } from "./quantity";
 import { type ClusterSettings, type Settings, settingsSchema } from "./settings-schema";
-import { imageVersion } from "./versions";
+import { compareVersions, imageVersion, UNTRIED_MATOMO } from "./versions";
 
 export type { ClusterSettings, Settings };
 
@@ -144,6 +144,19 @@ function unknownVersions(sound: Partial<Settings>, decoded: Record<string, unkno
   });
 }
 
+/** A Matomo that nobody has tried with the pods' scripts; they refuse it too, whatever its tag says. */
+function untriedVersion({ matomo }: Partial<Settings>): string[] {
+  if (!matomo) return [];
+  const tagged = imageVersion(matomo.image ?? "");
+  const wanted = tagged ?? matomo.version;
+  if (compareVersions(wanted, UNTRIED_MATOMO) < 0) return [];
+  const [key, found] = tagged ? ["image", matomo.image] : ["version", wanted];
+  return [
+    `matomo:matomo.${key}: found "${found}"; allowed: a version before ${UNTRIED_MATOMO}, which renames ` +
+      "the classes that the install works by and has not been tried yet",
+  ];
+}
+
 /** The keys that have no fault of their own. */
 function soundParts(decoded: Record<string, unknown>): Partial<Settings> {
   const parts = Object.entries(settingsSchema.shape).flatMap(([key, schema]) => {
@@ -165,6 +178,7 @@ export function parseSettings(raw: Record<string, string>): Settings {
     ...(parsed.error?.issues ?? []).flatMap((issue) => describe(issue, decoded)),
     ...contradictions(sound),
     ...unknownVersions(sound, decoded),
+    ...untriedVersion(sound),
   ];
   if (!parsed.success || problems.length) throw new SettingsError(problems);
   return parsed.data;

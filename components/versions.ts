@@ -1,5 +1,8 @@
 /** Versions of the programs that own data: they only ever go up (peers.md: no step ever downgrades). */
 
+/** The first Matomo that renames the classes by which the pods' scripts install it (layout.sh). */
+export const UNTRIED_MATOMO = "6.0.0";
+
 /** Negative when `a` is older than `b`, zero when equal; both are `x.y.z`. */
 export function compareVersions(a: string, b: string): number {
   const left = a.split(".").map(Number);

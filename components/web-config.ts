@@ -75,7 +75,7 @@ export function proxiesConf(args: Pick<RenderArgs, "proxies">): string {
 }
 
 /** What the program owns of Matomo's configuration. */
-export function commonConfig(args: Pick<RenderArgs, "phpMemoryMib">): string {
+export function commonConfig(args: Pick<RenderArgs, "phpMemoryMib" | "geoip">): string {
   return [
     "; <?php exit; ?> DO NOT REMOVE THIS LINE",
     "; Generated from the stack's settings. Edit those: a key here is set again at each start.",
@@ -94,6 +94,12 @@ export function commonConfig(args: Pick<RenderArgs, "phpMemoryMib">): string {
     "; Matomo raises PHP's limit to these by itself, past what the container has (incident 15).",
     `minimum_memory_limit = ${args.phpMemoryMib}`,
     `minimum_memory_limit_when_archiving = ${args.phpMemoryMib}`,
+    ...(args.geoip
+      ? []
+      : [
+          "; The network lets nothing out: a page or task that asks the internet would only wait.",
+          "enable_internet_features = 0",
+        ]),
     "",
   ].join("\n");
 }

@@ -39,6 +39,10 @@ image_version=$(version_of "$code/core/Version.php")
 [ -n "$image_version" ] ||
   fail "the image's $code/core/Version.php states no version (VERSION = '…'), so it cannot be told" \
     "whether this is a downgrade. Use an official matomo image (…-apache). Nothing was changed."
+# Its classes have other names, so that install.php would end half way.
+[ "${image_version%%.*}" -lt 6 ] ||
+  fail "the image holds Matomo $image_version, and this program has been tried with versions before 6" \
+    "alone. Set matomo:matomo.version back. Nothing was changed."
 probe=$(mktemp "$state/.writable.XXXXXX") ||
   fail "$state is not writable for uid $(id -u); set the pod's fsGroup to 33 (it owns the volume)."
 rm -f "$probe"

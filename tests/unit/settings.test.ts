@@ -89,6 +89,16 @@ const ROWS: Row[] = [
     at("matomo", { version: "5" }),
     /matomo\.version: found "5".*x\.y\.z/,
   ],
+  [
+    "Matomo that has not been tried",
+    at("matomo", { version: "6.0.0" }),
+    /matomo\.version: found "6\.0\.0"; allowed: a version before 6\.0\.0, which renames/,
+  ],
+  [
+    "an image of Matomo that has not been tried",
+    at("matomo", { image: "registry.example.com/matomo:6.0.0-b1-apache" }),
+    /matomo\.image: found "registry.*6\.0\.0-b1-apache"; allowed: a version before 6\.0\.0/,
+  ],
   ["Matomo version latest", at("matomo", { version: "latest" }), /matomo\.version: found "latest"/],
   [
     "Matomo version as a number",

@@ -104,6 +104,22 @@ describe("install", () => {
     );
   });
 
+  it("tells Matomo whether there is an internet, as the settings say it", async () => {
+    const asked = `
+      define("PIWIK_DOCUMENT_ROOT", "/var/www/html"); define("PIWIK_INCLUDE_PATH", "/var/www/html");
+      require "/var/www/html/bootstrap.php"; require "/var/www/html/core/bootstrap.php";
+      (new Piwik\\Application\\Environment("cli"))->init();
+      echo Piwik\\Config::getInstance()->General["enable_internet_features"];`;
+    for (const geoip of [true, false]) {
+      site.configure({ geoip });
+      await ok(site.layout());
+      await ok(site.install());
+      assert.equal(await ok(site.exec("php", "-r", asked)), geoip ? "1" : "0");
+    }
+    site.configure({});
+    assert.doesNotMatch(config(site), /enable_internet_features/);
+  });
+
   it("keeps a user that a person added, and the administrator's changed password", async () => {
     await site.value("UPDATE matomo_user SET password = 'changed' WHERE login = 'admin'");
     await ok(site.install());

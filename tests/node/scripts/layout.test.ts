@@ -105,6 +105,18 @@ describe("layout", () => {
     });
   }
 
+  it("refuses a Matomo that has not been tried, with the volume untouched", async () => {
+    imageStates("public const VERSION = '6.0.0-b1';");
+    onVolume("config/config.ini.php", "[General]\n");
+    const before = volume();
+    const { status, output } = await site.layout();
+    assert.equal(status, 1);
+    assert.match(
+      output,
+      /holds Matomo 6\.0\.0-b1, .* versions before 6 alone.*Nothing was changed/,
+    );
+    assert.deepEqual(volume(), before);
+  });
   it("leaves it to the database where the old site states no version", async () => {
     onVolume("core/Version.php", source(NONE["is empty"]));
     assert.match(await lays(), /WARNING: \S+\/core\/Version\.php states no version/);

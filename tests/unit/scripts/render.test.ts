@@ -57,6 +57,11 @@ describe("configuration of the web pod", () => {
       "General.minimum_memory_limit_when_archiving": "160",
     });
   });
+  it("tells Matomo where nothing of the internet is reached", () => {
+    const told = (geoip: boolean) =>
+      parseIni(commonConfig({ ...ARGS, geoip }))["General.enable_internet_features"];
+    assert.deepEqual([told(true), told(false)], [undefined, "0"]);
+  });
   it("starts with the line that keeps an ini file's content to itself", () => {
     assert.match(commonConfig(ARGS), /^; <\?php exit; \?> DO NOT REMOVE THIS LINE\n/);
   });
