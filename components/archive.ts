@@ -20,6 +20,7 @@ import {
   secretFiles,
   WWW_DATA,
 } from "./pods";
+import { half } from "./quantity";
 import { INTERNAL_PORT } from "./web";
 
 export interface ArchiveArgs {
@@ -27,6 +28,11 @@ export interface ArchiveArgs {
   image: string;
   /** Cron schedule, UTC. */
   schedule: string;
+  /** Seconds that the job may take. */
+  timeout: number;
+  /** Limits of its container, which only waits for Matomo. */
+  memory: string;
+  cpu: string;
   /** The site's primary host name. */
   siteHost: string;
   /** Host name of the web Service. */
@@ -34,10 +40,15 @@ export interface ArchiveArgs {
   credentials: MountedSecret;
 }
 
-/** A run may take this long, in seconds: the next one is due after an hour. */
-export const DEADLINE_SECONDS = 3300;
-/** What Matomo gets of it; the rest is for a web pod that is restarting. */
-const RUN_SECONDS = 2900;
+/** Of the time that the job may take, what is for a web pod that is restarting, in seconds. */
+const WAIT_SECONDS = 300;
+/** And for the pod itself to start and to end. */
+const POD_SECONDS = 100;
+
+/** What Matomo gets of the seconds that the job may take. */
+export function runSeconds(timeout: number): number {
+  return timeout - WAIT_SECONDS - POD_SECONDS;
+}
 
 export class Archive extends pulumi.ComponentResource {
   constructor(name: string, args: ArchiveArgs, opts: pulumi.ComponentResourceOptions) {
@@ -61,7 +72,7 @@ export class Archive extends pulumi.ComponentResource {
           failedJobsHistoryLimit: 1,
           jobTemplate: {
             spec: {
-              activeDeadlineSeconds: DEADLINE_SECONDS,
+              activeDeadlineSeconds: args.timeout,
               backoffLimit: 0,
               template: {
                 metadata: {
@@ -83,9 +94,13 @@ export class Archive extends pulumi.ComponentResource {
                           value: pulumi.interpolate`http://${args.webHost}:${INTERNAL_PORT}`,
                         },
                         { name: "MATOMO_HOST", value: args.siteHost },
-                        { name: "TIMEOUT_SECONDS", value: String(RUN_SECONDS) },
+                        { name: "WAIT_SECONDS", value: String(WAIT_SECONDS) },
+                        { name: "TIMEOUT_SECONDS", value: String(runSeconds(args.timeout)) },
                       ],
-                      resources: requestsAndLimits("50m/128Mi", "200m/256Mi"),
+                      resources: requestsAndLimits(
+                        `50m/${half(args.memory)}`,
+                        `${args.cpu}/${args.memory}`,
+                      ),
                       securityContext: restrictedContainer,
                       volumeMounts: [
                         { name: "scripts", mountPath: "/opt/matomo/scripts", readOnly: true },

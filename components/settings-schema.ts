@@ -145,7 +145,19 @@ export const settingsSchema = z.strictObject({
       backup: volumeSize.default("20Gi"),
     })
     .prefault({}),
-  archive: z.strictObject({ schedule: schedule.default("5 * * * *") }).prefault({}),
+  archive: z
+    .strictObject({
+      schedule: schedule.default("5 * * * *"),
+      /** Seconds that a run may take, 400 of them for a pod that restarts; none begins meanwhile. */
+      timeout: z.int().min(600).max(86400).default(3300),
+      /** Limits of the job, which only waits: reports are made in the web container. */
+      memory: size(64, "256Mi").default("256Mi"),
+      cpu: text(
+        /^([1-9]|[5-9]\dm|[1-9]\d{2,3}m)$/,
+        "processors, at least 50m, such as 200m or 1",
+      ).default("200m"),
+    })
+    .prefault({}),
   backup: z
     .strictObject({
       schedule: schedule.default("0 3 * * *"),

@@ -2,7 +2,7 @@
  * One Matomo site: the only place that wires its components together.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { Archive } from "./archive";
+import { Archive, runSeconds } from "./archive";
 import { Backup } from "./backup";
 import { databaseCapacity, OPCACHE_MIB, webCapacity } from "./capacity";
 import { Credentials, Passwords } from "./credentials";
@@ -108,6 +108,7 @@ export class MatomoSite extends pulumi.ComponentResource {
         memory: matomo.memory,
         ...capacity.web,
         opcacheMib: OPCACHE_MIB,
+        archiveSeconds: runSeconds(settings.archive.timeout),
         hosts,
         website: { ...settings.website, url: settings.website.url ?? `https://${settings.domain}` },
         proxies: edge.proxies,
@@ -126,7 +127,7 @@ export class MatomoSite extends pulumi.ComponentResource {
       "archive",
       {
         image: images.matomo,
-        schedule: settings.archive.schedule,
+        ...settings.archive,
         siteHost: settings.domain,
         webHost: web.host,
         credentials: credentials.site,

@@ -6,18 +6,17 @@
  * config.ini.php; install.php takes the same keys out of config.ini.php (incidents 8 and 17).
  */
 
+import { INSIDE_WORKERS, type WebCapacity } from "./capacity";
 import type { PluginSettings, PrivacySettings } from "./settings-schema";
 
-export interface RenderArgs {
+export interface RenderArgs extends WebCapacity {
   /** Host names of the site, the primary one first. */
   hosts: string[];
   /** First website, made when the site has none. */
   website: { name: string; url: string; timezone: string };
   database: { host: string; port: number; name: string; prefix: string };
-  /** Apache's MaxRequestWorkers. */
-  workers: number;
-  /** PHP's memory_limit in MiB. */
-  phpMemoryMib: number;
+  /** Seconds that an archive run may take. */
+  archiveSeconds: number;
   /** opcache's shared memory in MiB. */
   opcacheMib: number;
   /** Address ranges of public proxies before the ingress controller, which may tell a visitor's address. */
@@ -63,9 +62,19 @@ export function phpIni(args: Pick<RenderArgs, "phpMemoryMib" | "opcacheMib">): s
   ].join("\n");
 }
 
-/** Apache's number of workers. */
-export function siteConf(args: Pick<RenderArgs, "workers">): string {
-  return `# Generated from the stack's settings.\nDefine WORKERS ${args.workers}\n`;
+/** Apache's workers, and how many of them are for what (front.conf). */
+export function siteConf(
+  args: Pick<RenderArgs, "workers" | "pages" | "archiverMemoryMib" | "archiveSeconds">,
+): string {
+  return [
+    "# Generated from the stack's settings.",
+    `Define WORKERS ${args.workers + INSIDE_WORKERS}`,
+    `Define PAGES ${args.pages}`,
+    `Define TRACKERS ${args.workers}`,
+    `Define ARCHIVE_SECONDS ${args.archiveSeconds}`,
+    `Define ARCHIVE_MEMORY ${args.archiverMemoryMib}M`,
+    "",
+  ].join("\n");
 }
 
 /** Who may tell a visitor's address besides the ingress controller (apache.conf). */
@@ -75,7 +84,9 @@ export function proxiesConf(args: Pick<RenderArgs, "proxies">): string {
 }
 
 /** What the program owns of Matomo's configuration. */
-export function commonConfig(args: Pick<RenderArgs, "phpMemoryMib" | "geoip">): string {
+export function commonConfig(
+  args: Pick<RenderArgs, "phpMemoryMib" | "archiverMemoryMib" | "geoip">,
+): string {
   return [
     "; <?php exit; ?> DO NOT REMOVE THIS LINE",
     "; Generated from the stack's settings. Edit those: a key here is set again at each start.",
@@ -93,7 +104,7 @@ export function commonConfig(args: Pick<RenderArgs, "phpMemoryMib" | "geoip">): 
     "enable_installer = 0",
     "; Matomo raises PHP's limit to these by itself, past what the container has (incident 15).",
     `minimum_memory_limit = ${args.phpMemoryMib}`,
-    `minimum_memory_limit_when_archiving = ${args.phpMemoryMib}`,
+    `minimum_memory_limit_when_archiving = ${args.archiverMemoryMib}`,
     ...(args.geoip
       ? []
       : [
@@ -106,9 +117,9 @@ export function commonConfig(args: Pick<RenderArgs, "phpMemoryMib" | "geoip">): 
 
 /** What install.php needs to know; no secret. */
 export function settingsJson(args: RenderArgs): string {
-  const { hosts, website, database, geoip, privacy, plugins } = args;
+  const { hosts, website, database, geoip, privacy, plugins, archivers } = args;
   const fixed = { forceSsl: true, waitSeconds: WAIT_SECONDS };
-  const settings = { hosts, website, database, geoip, privacy, plugins, ...fixed };
+  const settings = { hosts, website, database, geoip, privacy, plugins, archivers, ...fixed };
   return `${JSON.stringify(settings, null, 2)}\n`;
 }
 

@@ -39,6 +39,7 @@ const SCRIPTS = [
   "apache.conf",
   "bootstrap.php",
   "container.php",
+  "front.conf",
   "install.php",
   "install-config.php",
   "install-database.php",
@@ -197,12 +198,13 @@ export class Web extends pulumi.ComponentResource {
       },
       livenessProbe: { tcpSocket: { port: "http" }, timeoutSeconds: 5, periodSeconds: 20 },
       // Without parameters the tracker answers without the database. Each second: kubelet asks first
-      // when it has not yet noted that the pod has started, and a period later again.
+      // when it has not yet noted that the pod has started, and a period later again. Late to fail: there
+      // is no other pod, and one that is not ready answers nobody at all.
       readinessProbe: {
         httpGet: get("/matomo.php"),
-        timeoutSeconds: 5,
+        timeoutSeconds: 10,
         periodSeconds: 1,
-        failureThreshold: 15,
+        failureThreshold: 60,
       },
       resources: this.resources(),
       securityContext: restrictedContainer,

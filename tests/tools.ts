@@ -27,6 +27,12 @@ export const shellcheck: TestTool = {
   sources: path.join(nodeTests, "scripts"),
 };
 
+/** Stands before the site as ingress-nginx does. */
+export const nginx: TestTool = {
+  artefact: debianTool("nginx", "nginx"),
+  sources: path.join(nodeTests, "scripts"),
+};
+
 /** Opens the site as a person does. */
 export const chromium: TestTool = {
   artefact: debianTool("chromium", "headless Chromium"),
@@ -61,7 +67,7 @@ export async function testTools({ node }: { node: boolean }): Promise<TestTool[]
   return [
     { artefact: actionlint },
     ...(needsHelm ? [helm] : []),
-    ...(node ? [shellcheck, chromium] : []),
+    ...(node ? [shellcheck, nginx, chromium] : []),
   ];
 }
 

@@ -28,3 +28,8 @@ $GLOBALS['MATOMO_PLUGIN_DIRS'][] = [
     'webrootDirRelativeToMatomo' => 'added-plugins',
 ];
 $GLOBALS['MATOMO_PLUGIN_COPY_DIR'] = __DIR__ . '/added-plugins/';
+
+// What the archive job asks for, scheduled tasks among it, has an archiver's memory (apache.conf).
+if (isset($_SERVER['ARCHIVE_MEMORY'])) {
+    ini_set('memory_limit', $_SERVER['ARCHIVE_MEMORY']);
+}

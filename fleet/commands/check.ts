@@ -1,5 +1,4 @@
 /** `fleet check`: a visit through the whole of a live site, and out again. */
-import { DEADLINE_SECONDS as ARCHIVE_SECONDS } from "../../components/archive";
 import { NAMES, NAMESPACE } from "../../components/labels";
 import { ROLLOUT_SECONDS } from "../../components/pods";
 import { checkSite } from "../check";
@@ -21,7 +20,7 @@ export const registerCheck: Register = (program, run) => {
     .action((name: string, { address }: { address?: Address }) =>
       run(command, async (fleet) => {
         const stack = await chooseStack(fleet, name);
-        const { cluster: where, domain } = await readSettings(fleet, stack);
+        const { cluster: where, domain, archive: job } = await readSettings(fleet, stack);
         await runStack(fleet, stack, async (progress) => {
           const cluster = await connect(fleet, where);
           const secret = { namespace: NAMESPACE, name: NAMES.web };
@@ -31,7 +30,7 @@ export const registerCheck: Register = (program, run) => {
           await awaitServing(cluster, ROLLOUT_SECONDS, fleet.interrupted);
           const archive = async () => {
             // After an up, or a few minutes past the hour, the CronJob's own run may be at work.
-            await awaitNoneRuns(cluster, "archive", ARCHIVE_SECONDS, fleet.interrupted);
+            await awaitNoneRuns(cluster, "archive", job.timeout, fleet.interrupted);
             const what = { name: NAMES.archive, component: "archive", word: "check" };
             const { ok, said } = await runCronJob(cluster, what, progress, fleet.interrupted);
             return ok ? undefined : said;

@@ -108,25 +108,28 @@ describe("a running site", () => {
     await site.expectUnchanged();
   });
 
-  it("has memory for the largest request that PHP permits in every worker at once", async () => {
+  it("has memory for the largest request that PHP permits in every worker and an archiver at once", async () => {
     const conf = await site.shell("web", "cat /opt/matomo/config/site.conf");
-    const workers = Number(/WORKERS (\d+)/.exec(conf)![1]);
+    // All that visitors have.
+    const workers = Number(/TRACKERS (\d+)/.exec(conf)![1]);
+    const archiver = /ARCHIVE_MEMORY (\S+)/.exec(conf)![1];
     // None ends before all of them are full. Blocks of 1 MiB would leave half of PHP's chunks untouched.
     const program = `<?php
       $limit = ini_parse_quantity(ini_get("memory_limit"));
       for ($all = []; memory_get_usage(true) < $limit - (8 << 20);) { $all[] = str_repeat("x", 4 << 20); }
       touch("/tmp/full-" . getmypid());
-      while (count(glob("/tmp/full-*")) < ${workers}) { usleep(10000); }
+      while (count(glob("/tmp/full-*")) < ${workers + 1}) { usleep(10000); }
       echo memory_get_usage(true), "\n";`;
     const said = await site.shell(
       "web",
       `cat >/var/www/html/full.php <<'PHP'\n${program}\nPHP\n` +
         `for i in $(seq ${workers}); do ` +
-        `curl -sS --max-time ${seconds("serverAnswers")} http://localhost:8082/full.php & done; ` +
+        `curl -sS --max-time ${seconds("serverAnswers")} http://localhost:8091/full.php & done; ` +
+        `php -d memory_limit=${archiver} /var/www/html/full.php & ` +
         "wait; rm /var/www/html/full.php /tmp/full-*",
     );
     const taken = said.trim().split("\n").map(Number);
-    assert.equal(taken.length, workers, said);
+    assert.equal(taken.length, workers + 1, said);
     await site.assertNoneKilled("web");
     const { peak } = await site.memory("web");
     assert.ok(peak > taken.reduce((sum, bytes) => sum + bytes), `${taken}`);

@@ -159,7 +159,7 @@ const ROWS: Row[] = [
   [
     "memory that its workers contradict",
     at("matomo", { memory: "512Mi", workers: 10 }),
-    /matomo\.memory: found "512Mi"; 10 workers and 3 archivers need .*at least 1152Mi/,
+    /matomo\.memory: found "512Mi"; 10 workers need 128 MiB each, an archiver 256, .*at least 1776Mi/,
   ],
   [
     "database memory that connections contradict",

@@ -19,6 +19,7 @@ const roots = new Map<string, Promise<string>>();
 /** The machine's own root for the tests' programs, an image's for what runs in a pod. */
 function rootOf(image: Container["image"]): Promise<string> {
   if (image === undefined) return Promise.resolve("/");
+  if (typeof image === "object") return Promise.resolve(image.root);
   let root = roots.get(image);
   if (!root) roots.set(image, (root = unpack(image)));
   return root;
@@ -36,8 +37,8 @@ async function unpack(image: "matomo" | "mariadb"): Promise<string> {
 
 /** One container: its user, what is mounted where, its environment and its command. */
 export interface Container {
-  /** Whose programs: an image's, or the machine's own. */
-  image?: "matomo" | "mariadb";
+  /** Whose programs: an image's, those of a root file system, or the machine's own. */
+  image?: "matomo" | "mariadb" | { root: string };
   user: number;
   /** Directory inside → directory of the machine; a trailing `:ro` on the latter is read-only. */
   mounts: Record<string, string>;
@@ -184,7 +185,8 @@ export class Sandbox implements Observed {
     });
     const running = Object.assign(child, { finished, output: () => output });
     this.running.add(running);
-    const command = [container.image ?? "machine", ...container.command].join(" ").slice(0, 300);
+    const image = typeof container.image === "object" ? container.image.root : container.image;
+    const command = [image ?? "machine", ...container.command].join(" ").slice(0, 300);
     const ended = () => `${running.exitCode ?? running.signalCode ?? "still running"}`;
     this.told.push(() => `--- ${command}\n${output}\n--- ended: ${ended()}\n`);
     return running;

@@ -28,8 +28,8 @@ export const REAL = process.env.MATOMO_DIST !== undefined;
 /** As much as the settings' defaults give: 4 workers in a pod of 1 GiB. */
 const capacity = webCapacity(1024, 4);
 if (typeof capacity === "string") throw new Error(capacity);
-/** PHP's memory_limit. */
-export const PHP_MEMORY_MIB = capacity.phpMemoryMib;
+/** What they give PHP. */
+export const CAPACITY = capacity;
 
 /** What the components are given, by default. */
 export const RENDER: RenderArgs = {
@@ -38,6 +38,7 @@ export const RENDER: RenderArgs = {
   database: { host: "matomo-mariadb", port: 3306, name: "matomo", prefix: "matomo_" },
   ...capacity,
   opcacheMib: OPCACHE_MIB,
+  archiveSeconds: 2900,
   proxies: ["127.0.0.1/32"],
   geoip: false,
   privacy: { anonymizeIp: 2 },

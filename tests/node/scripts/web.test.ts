@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { OPCACHE_MIB } from "../../../components/capacity";
 import { render } from "../../render";
 import { Sandbox } from "./sandbox";
 import { eventually, seconds } from "../../waits";
-import { HOST, PHP_MEMORY_MIB, SCRIPTS, Site, STATE_TOKEN, WEB_USER } from "./site";
+import { CAPACITY, HOST, SCRIPTS, Site, STATE_TOKEN, WEB_USER } from "./site";
 
 const SITE = "http://matomo:8080";
 const INSIDE = "http://matomo:8082";
@@ -222,24 +223,40 @@ describe("web pod", () => {
 
   it("keeps PHP's settings in Apache and in the console", async () => {
     const script = 'foreach (["memory_limit","max_execution_time"] as $k) echo ini_get($k), "\\n";';
-    const limit = `${PHP_MEMORY_MIB}M`;
+    const limit = `${CAPACITY.phpMemoryMib}M`;
     assert.equal((await site.exec("php", "-r", script)).output.split("\n")[0], limit);
     const probe = site.path("html", "probe.php");
     fs.writeFileSync(probe, `<?php ${script} echo ini_get("opcache.memory_consumption");`);
-    const { body } = await site.http("GET", `${INSIDE}/probe.php`);
+    const { body } = await site.http("GET", `${SITE}/probe.php`);
     fs.rmSync(probe);
-    assert.equal(body, `${limit}\n900\n256`);
+    assert.equal(body, `${limit}\n900\n${OPCACHE_MIB}`);
   });
 
-  it("answers at most its number of workers at once, and stays up", async () => {
+  it("gives what the archive job asks for an archiver's memory, and no visitor", async () => {
+    const probe = site.path("html", "probe.php");
+    fs.writeFileSync(probe, `<?php require "bootstrap.php"; echo ini_get("memory_limit");`);
+    const limits = [SITE, INSIDE].map(async (base) => {
+      return (await site.http("GET", `${base}/probe.php?ARCHIVE_MEMORY=1G`)).body;
+    });
+    const { phpMemoryMib, archiverMemoryMib } = CAPACITY;
+    assert.deepEqual(await Promise.all(limits), [`${phpMemoryMib}M`, `${archiverMemoryMib}M`]);
+    fs.rmSync(probe);
+  });
+
+  it("answers at most its number of pages at once, and stays up", async () => {
     const probe = site.path("html", "slow.php");
-    fs.writeFileSync(probe, "<?php usleep(500000); echo getmypid();");
+    const now = "/tmp/now-' . getmypid()";
+    fs.writeFileSync(
+      probe,
+      `<?php touch('${now}); usleep(500000); echo count(glob('/tmp/now-*')); unlink('${now});`,
+    );
     const answers = await Promise.all(
-      Array.from({ length: 9 }, () => site.http("GET", `${INSIDE}/slow.php`)),
+      Array.from({ length: 9 }, () => site.http("GET", `${SITE}/slow.php`)),
     );
     fs.rmSync(probe);
     assert.ok(answers.every(({ status }) => status === 200));
-    assert.ok(new Set(answers.map(({ body }) => body)).size <= 4);
+    const most = Math.max(...answers.map(({ body }) => Number(body)));
+    assert.equal(most, CAPACITY.pages);
   });
 
   for (const signal of ["SIGTERM", "SIGWINCH"] as const) {

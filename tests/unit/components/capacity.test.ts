@@ -9,8 +9,24 @@ import {
 import { serverOptions } from "../../../components/database";
 
 describe("capacity from one number", () => {
-  it("of the default web container: four workers in 1Gi", () => {
-    assert.deepEqual(webCapacity(1024, 4), { workers: 4, phpMemoryMib: 100 });
+  it("of the default web container: four workers and one archiver in 1Gi", () => {
+    assert.deepEqual(webCapacity(1024, 4), {
+      workers: 4,
+      pages: 2,
+      phpMemoryMib: 130,
+      archivers: 1,
+      archiverMemoryMib: 264,
+    });
+  });
+
+  it("of a large web container: Matomo's own memory for an archiver, then more archivers", () => {
+    const archivers = [2048, 4096, 8192, 16384].map((memory) => {
+      const capacity = webCapacity(memory, 8);
+      if (typeof capacity === "string") throw new Error(capacity);
+      assert.ok(capacity.archivers === 1 || capacity.archiverMemoryMib >= 768);
+      return capacity.archivers;
+    });
+    assert.deepEqual(archivers, [1, 1, 2, 3]);
   });
 
   it("of the default database container: three quarters are more than 1Gi has left", () => {
@@ -21,11 +37,18 @@ describe("capacity from one number", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 65536 }),
-        fc.integer({ min: 1, max: 256 }),
+        fc.integer({ min: 2, max: 256 }),
         (memory, n) => {
           const capacity = webCapacity(memory, n);
           if (typeof capacity === "string") return;
-          assert.ok((n + 3) * capacity.phpMemoryMib + OPCACHE_MIB < memory);
+          const { workers, pages, phpMemoryMib, archivers, archiverMemoryMib } = capacity;
+          assert.ok(workers === n && pages >= 1 && pages < n);
+          assert.ok(phpMemoryMib >= 128 && archiverMemoryMib >= 256);
+          // The request that waits for its archivers, a probe and the state beside them.
+          const atOnce = n * phpMemoryMib + archivers * archiverMemoryMib + 80;
+          assert.ok(atOnce + OPCACHE_MIB + 64 <= memory);
+          // All of Apache's workers, as the policy pack counts.
+          assert.ok((n + 3) * phpMemoryMib + OPCACHE_MIB <= memory);
         },
       ),
     );

@@ -13,9 +13,9 @@ describe("the fleet's stack files", () => {
     `config:\n  matomo:cluster: {doks: a}\n  matomo:domain: m.example.com\n  matomo:email: a@b.example\n${more}`;
 
   it("are read as the engine hands them over", () => {
-    const settings = parseStackFile(file("  matomo:matomo: {workers: 6}\n"), "matomo");
+    const settings = parseStackFile(file("  matomo:matomo: {workers: 3}\n"), "matomo");
     assert.deepEqual(settings.cluster, { doks: "a" });
-    assert.equal(settings.matomo.workers, 6);
+    assert.equal(settings.matomo.workers, 3);
   });
 
   it("have all their faults told at once, in the program's words", () => {

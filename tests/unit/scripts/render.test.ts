@@ -9,8 +9,12 @@ const ARGS: RenderArgs = {
   website: { name: 'A "quoted" & odd name', url: "https://www.example.com", timezone: "UTC" },
   database: { host: "matomo-mariadb", port: 3306, name: "matomo", prefix: "matomo_" },
   workers: 6,
+  pages: 4,
   phpMemoryMib: 160,
-  opcacheMib: 256,
+  archivers: 2,
+  archiverMemoryMib: 800,
+  archiveSeconds: 2900,
+  opcacheMib: 96,
   proxies: ["203.0.113.0/24", "2400:cb00::/32"],
   geoip: true,
   privacy: { anonymizeIp: 2, doNotTrack: true },
@@ -41,7 +45,7 @@ describe("configuration of the web pod", () => {
     const ini = parseIni(phpIni(ARGS));
     assert.equal(ini.memory_limit, "160M");
     assert.equal(ini.max_execution_time, "900");
-    assert.equal(ini["opcache.memory_consumption"], "256");
+    assert.equal(ini["opcache.memory_consumption"], "96");
     assert.equal(ini["zend.exception_ignore_args"], "On");
     assert.equal(ini.display_errors, "Off");
   });
@@ -54,7 +58,7 @@ describe("configuration of the web pod", () => {
       "General.enable_auto_update": "0",
       "General.enable_installer": "0",
       "General.minimum_memory_limit": "160",
-      "General.minimum_memory_limit_when_archiving": "160",
+      "General.minimum_memory_limit_when_archiving": "800",
     });
   });
   it("tells Matomo where nothing of the internet is reached", () => {
@@ -67,7 +71,12 @@ describe("configuration of the web pod", () => {
   });
   it("names workers and proxies to Apache", () => {
     const files = webConfig(ARGS);
-    assert.match(files["site.conf"], /^Define WORKERS 6$/m);
+    // A probe, the archive job and the state have one more each.
+    assert.match(files["site.conf"], /^Define WORKERS 9$/m);
+    assert.match(files["site.conf"], /^Define PAGES 4$/m);
+    assert.match(files["site.conf"], /^Define TRACKERS 6$/m);
+    assert.match(files["site.conf"], /^Define ARCHIVE_SECONDS 2900$/m);
+    assert.match(files["site.conf"], /^Define ARCHIVE_MEMORY 800M$/m);
     assert.match(files["proxies.conf"], /^RemoteIPInternalProxy 203\.0\.113\.0\/24$/m);
     assert.match(files["proxies.conf"], /^RemoteIPInternalProxy 2400:cb00::\/32$/m);
   });
@@ -78,19 +87,23 @@ describe("configuration of the web pod", () => {
     assert.deepEqual(settings.database, ARGS.database);
     assert.equal(settings.geoip, true);
     assert.deepEqual(settings.plugins, ARGS.plugins);
+    assert.equal(settings.archivers, 2);
     assert.deepEqual(settings.privacy, ARGS.privacy);
     assert.equal(settings.forceSsl, true);
   });
-  it("defines everything that apache.conf asks for, and includes only what is mounted", () => {
-    const apache = path.resolve(__dirname, "../../../components/scripts/apache.conf");
-    const text = fs.readFileSync(apache, "utf8").replace(/^#.*$/gm, "");
-    const files = webConfig(ARGS);
-    for (const [, name] of text.matchAll(/\$\{(\w+)\}/g)) {
-      const defined = name === "PHP_MODULE" || files["site.conf"].includes(`Define ${name} `);
-      assert.ok(defined, name);
-    }
-    for (const [, file] of text.matchAll(/^\s*Include \/opt\/matomo\/config\/(\S+)$/gm)) {
-      assert.ok(file in files, file);
-    }
-  });
+  for (const name of ["apache.conf", "front.conf"]) {
+    it(`defines everything that ${name} asks for, and includes only what is mounted`, () => {
+      const file = path.resolve(__dirname, "../../../components/scripts", name);
+      const text = fs.readFileSync(file, "utf8").replace(/^#.*$/gm, "");
+      const files = webConfig(ARGS);
+      for (const [, variable] of text.matchAll(/\$\{(\w+)\}/g)) {
+        const defined =
+          variable === "PHP_MODULE" || files["site.conf"].includes(`Define ${variable} `);
+        assert.ok(defined, variable);
+      }
+      for (const [, included] of text.matchAll(/^\s*Include \/opt\/matomo\/config\/(\S+)$/gm)) {
+        assert.ok(included in files, included);
+      }
+    });
+  }
 });

@@ -16,11 +16,15 @@ foreach (['Version', 'Config', 'Database', 'Plugins', 'Users', 'Settings', 'Priv
     require_once PIWIK_INCLUDE_PATH . "/core/$part.php";
 }
 
-/** Helper of the dependency container; only marks what a definition adds to. */
+/** Helper of the dependency container; only marks what a definition adds to, or is as it stands. */
 final class DI
 {
     public static function add(array $values): array
     {
         return $values;
+    }
+    public static function value(mixed $value): mixed
+    {
+        return $value;
     }
 }
