@@ -50,6 +50,8 @@ export function phpIni(args: Pick<RenderArgs, "phpMemoryMib" | "opcacheMib">): s
     "session.save_path = /tmp",
     "date.timezone = UTC",
     "expose_php = Off",
+    "; As in the official image: what an archive run says is heard as it says it, also when it dies.",
+    "output_buffering = 0",
     "display_errors = Off",
     "log_errors = On",
     "; A stack trace must not hold a password.",

@@ -8,7 +8,7 @@
 #          MATOMO_HOST      the site's host name, sent as Host
 #          WAIT_SECONDS     how long a web pod may take to come back (default 300)
 #          TIMEOUT_SECONDS  how long a run may take (default 3000)
-# Exit:    0 archived; 1 not, with one line that says why.
+# Exit:    0 archived, and the scheduled tasks after it well; 1 not, with one line that says why.
 set -euo pipefail
 
 : "${MATOMO_URL:?}" "${MATOMO_HOST:?}"
@@ -76,4 +76,14 @@ grep -q 'Done archiving!' "$log" ||
   fail "HTTP 200, but Matomo did not say 'Done archiving!': nothing was archived"
 grep -Eq 'done: [0-9]+ req, [0-9]+ ms, no error' "$log" ||
   fail "HTTP 200, but Matomo did not say 'no error' at its end: the run was cut short"
+# Scheduled tasks run after that in the same request, which a fatal error of one ends without a word of
+# Matomo's. The scheduler names each task that it begins, and says "done" after the last.
+failed=$(awk '/Scheduler: executing task /{ task = $0; sub(/.*executing task /, "", task); sub(/\.\.\.$/, "", task) }
+  /Scheduler: Error /{ print task }' "$log" | sort -u | paste -sd ' ')
+[ -z "$failed" ] || fail "the reports are made, but scheduled tasks failed: $failed; their errors are above"
+if ! sed '1,/Starting Scheduled tasks/d' "$log" | grep -Eq '\] done$'; then
+  task=$(sed -n 's/.*Scheduler: executing task \(.*\)\.\.\.$/\1/p' "$log" | tail -n 1)
+  fail "the reports are made, but the scheduled tasks did not come to their end" \
+    "(the last one: ${task:-none began}); the web pod's log says why"
+fi
 printf 'archive: done\n'

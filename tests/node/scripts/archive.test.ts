@@ -9,7 +9,45 @@ import { eventually, seconds } from "../../waits";
 import { ARCHIVE_TOKEN, HOST, Site, WEB_USER } from "./site";
 import { type Running } from "./sandbox";
 
-const WORDS = "INFO [x] Done archiving!\nINFO [x] done: 4 req, 12 ms, no error\n";
+const ARCHIVED = "INFO [x] Done archiving!\nINFO [x] done: 4 req, 12 ms, no error\n";
+const TASKS = "INFO [x] Starting Scheduled tasks...\n";
+const WORDS = `${ARCHIVED}${TASKS}INFO [x] done\n`;
+
+/** A plugin with two scheduled tasks that fail, of which one is due: the one that the file `due` names. */
+const DUE_PLUGIN = {
+  "plugin.json": '{"name": "Due", "version": "1.0.0", "require": {"matomo": ">=5.0.0-b1"}}',
+  "Due.php": `<?php
+namespace Piwik\\Plugins\\Due;
+class Due extends \\Piwik\\Plugin
+{
+    public function registerEvents()
+    {
+        return ['ScheduledTasks.shouldExecuteTask' => 'only'];
+    }
+    public function only(&$should, $task)
+    {
+        $should = $task->getName() === 'Piwik\\Plugins\\Due\\Tasks.' . file_get_contents(__DIR__ . '/due');
+    }
+}`,
+  "Tasks.php": `<?php
+namespace Piwik\\Plugins\\Due;
+class Tasks extends \\Piwik\\Plugin\\Tasks
+{
+    public function schedule()
+    {
+        $this->hourly('throws');
+        $this->hourly('exhausts');
+    }
+    public function throws()
+    {
+        throw new \\Exception("first line\nsecond line");
+    }
+    public function exhausts()
+    {
+        str_repeat('x', 1 << 40);
+    }
+}`,
+};
 
 /** Arguments and environment of every process of the machine. */
 function processTexts(): string[] {
@@ -110,6 +148,48 @@ describe("archive job", () => {
     assert.match(output, /archive: ERROR: Matomo archived with errors/);
   });
 
+  describe("fails by a scheduled task", () => {
+    const folder = () => site.path("state", "plugins/Due");
+    const due = (task: string) => fs.writeFileSync(path.join(folder(), "due"), task);
+    before(async () => {
+      fs.mkdirSync(folder());
+      for (const [file, text] of Object.entries(DUE_PLUGIN)) {
+        fs.writeFileSync(path.join(folder(), file), text);
+      }
+      due("none");
+      const { status, output } = await site.console("plugin:activate", "Due");
+      assert.equal(status, 0, output);
+    });
+    after(async () => {
+      await site.console("plugin:deactivate", "Due");
+      fs.rmSync(folder(), { recursive: true });
+    });
+    const task = "Piwik\\\\Plugins\\\\Due\\\\Tasks\\.";
+
+    it("that throws, and names it", async () => {
+      due("throws");
+      const { status, output } = await site.archive();
+      assert.equal(status, 1, output);
+      assert.match(
+        output,
+        /Done archiving![^]*no error[^]*Scheduler: Error first line\n {2}second line/,
+      );
+      assert.match(output, new RegExp(`archive: ERROR: .*tasks failed: ${task}throws;`));
+    });
+    it("that ends the request, and names it", async () => {
+      due("exhausts");
+      const { status, output } = await site.archive();
+      assert.equal(status, 1, output);
+      assert.match(output, /Done archiving![^]*no error[^]*Starting Scheduled tasks/);
+      assert.match(output, new RegExp(`archive: ERROR: .*the last one: ${task}exhausts\\)`));
+    });
+    it("and by none that is well", async () => {
+      due("none");
+      const { status, output } = await site.archive();
+      assert.equal(status, 0, output);
+    });
+  });
+
   describe("is not taken in by", () => {
     let server: Running | undefined;
     /**
@@ -170,6 +250,24 @@ describe("archive job", () => {
         "errors after the right words",
         `res.end(${words} + "done: 4 req, 9 ms, 2 errors.\\nSUMMARY OF ERRORS\\n");`,
         /archived with errors/,
+      ],
+      [
+        "scheduled tasks that never begin",
+        `res.end(${JSON.stringify(ARCHIVED)});`,
+        /scheduled tasks did not come to their end \(the last one: none began\)/,
+      ],
+      [
+        "scheduled tasks that do not come to their end",
+        `res.end(${JSON.stringify(`${ARCHIVED}${TASKS}INFO [x] Scheduler: executing task A.b...\n`)});`,
+        /scheduled tasks did not come to their end \(the last one: A\.b\)/,
+      ],
+      [
+        "a scheduled task that failed",
+        `res.end(${JSON.stringify(
+          `${ARCHIVED}${TASKS}INFO [x] Scheduler: executing task A.b...\n` +
+            "ERROR [x] Scheduler: Error no disk for task 'A.b'\nINFO [x] done\n",
+        )});`,
+        /scheduled tasks failed: A\.b;/,
       ],
       [
         "an answer that breaks off",

@@ -8,9 +8,10 @@ final class CronArchive
     private const TODAY_TTL = 900;
     private int $requests = 0;
 
-    private function log(string $line): void
+    private function log(string $line, string $level = 'INFO'): void
     {
-        echo 'INFO CoreAdminHome[' . gmdate('Y-m-d H:i:s') . " UTC] [00000] $line\n";
+        $text = str_replace("\n", "\n  ", rtrim($line));
+        echo $level . ' CoreAdminHome[' . gmdate('Y-m-d H:i:s') . " UTC] [00000] $text\n";
         flush();
     }
 
@@ -80,7 +81,17 @@ final class CronArchive
         }
         Option::set('LastCompletedFullArchiving', time());
         $this->log('SCHEDULED TASKS');
+        $this->log('Starting Scheduled tasks... ');
         Plugins\PrivacyManager\PrivacyManager::deleteLogData();
+        foreach (Plugin\Manager::getInstance()->dueTasks() as $task) {
+            $this->log("Scheduler: executing task {$task->getName()}...");
+            try {
+                $task->run();
+            } catch (\Exception $error) {
+                $this->log("Scheduler: Error {$error->getMessage()} for task '{$task->getName()}'", 'ERROR');
+            }
+            $this->log('Scheduler: finished. Time elapsed: 0.001s');
+        }
         $this->log('done');
     }
 

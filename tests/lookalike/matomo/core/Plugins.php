@@ -1,10 +1,49 @@
 <?php
 /** Plugins as far as an installer meets them: activated by config.ini.php, installed once. */
 
+namespace Piwik {
+    /** What a third-party plugin extends. */
+    class Plugin
+    {
+    }
+}
+
+namespace Piwik\Scheduler {
+    /** A method of a plugin's Tasks, by the name that the scheduler calls it. */
+    final class Task
+    {
+        public function __construct(private object $tasks, public string $method)
+        {
+        }
+        public function getName(): string
+        {
+            return get_class($this->tasks) . '.' . $this->method;
+        }
+        public function run(): void
+        {
+            $this->tasks->{$this->method}();
+        }
+    }
+}
+
 namespace Piwik\Plugin {
     use Piwik\Common;
     use Piwik\Config;
     use Piwik\Db;
+
+    /** What a plugin wants done now and then. */
+    abstract class Tasks
+    {
+        /** @var \Piwik\Scheduler\Task[] */
+        public array $scheduled = [];
+
+        abstract public function schedule();
+
+        protected function hourly(string $method): void
+        {
+            $this->scheduled[] = new \Piwik\Scheduler\Task($this, $method);
+        }
+    }
 
     final class Manager
     {
@@ -70,6 +109,27 @@ namespace Piwik\Plugin {
         public function found(): array
         {
             return array_values(array_filter($this->present(), $this->isPluginActivated(...)));
+        }
+
+        /** Tasks of third-party plugins, those that they themselves say are due. */
+        public function dueTasks(): array
+        {
+            $due = [];
+            foreach ($this->found() as $name) {
+                $files = glob('{' . implode(',', self::directories()) . "}$name/{{$name},Tasks}.php", GLOB_BRACE);
+                if (count($files) < 2) {
+                    continue;
+                }
+                array_map(static fn ($file) => require_once $file, $files);
+                $plugin = new ("Piwik\\Plugins\\$name\\$name")();
+                $tasks = new ("Piwik\\Plugins\\$name\\Tasks")();
+                $tasks->schedule();
+                foreach ($tasks->scheduled as $task) {
+                    $plugin->{$plugin->registerEvents()['ScheduledTasks.shouldExecuteTask']}($should, $task);
+                    $due = [...$due, ...($should ? [$task] : [])];
+                }
+            }
+            return $due;
         }
 
         /** Makes custom_dimensions, without which addSite dies, and notes what is installed. */
