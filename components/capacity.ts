@@ -74,11 +74,11 @@ export const MAX_ALLOWED_PACKET_MIB = 128;
 /** Aria's page cache: here it holds temporary tables that outgrew their memory, in MiB. */
 export const ARIA_MIB = 32;
 /** The server itself, its dictionary, InnoDB's log buffer and Aria's page cache, in MiB. */
-const DATABASE_BASE_MIB = 160 + ARIA_MIB;
+export const DATABASE_BASE_MIB = 160 + ARIA_MIB;
 /** A temporary table of a query grows to this size in memory, then goes to the disk, in MiB. */
 export const TEMPORARY_TABLE_MIB = 4;
 /** One connection: its thread's stack, sort, join, read and net buffers, and a temporary table, in MiB. */
-const CONNECTION_MIB = 6 + TEMPORARY_TABLE_MIB;
+export const CONNECTION_MIB = 6 + TEMPORARY_TABLE_MIB;
 /** Connections beside the web pod's: backup, probes, a person with a shell, one for root. */
 const SPARE_CONNECTIONS = 8;
 /** Below this InnoDB thrashes on Matomo's log tables, in MiB. */

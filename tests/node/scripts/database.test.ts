@@ -4,6 +4,8 @@
  */
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
+import { CONNECTION_MIB, DATABASE_BASE_MIB } from "../../../components/capacity";
+import { isSoak } from "../../soak";
 import { eventually } from "../../waits";
 import { DATABASE_USER, Site } from "./site";
 
@@ -99,5 +101,43 @@ describe("database", () => {
     await site.startDatabase();
     await site.value("CREATE TABLE matomo_any (id INT); DROP TABLE matomo_any");
     assert.ok(!exists(MARK) && exists("lost+found"));
+  });
+
+  it("takes no more memory than is counted, its pool full and 20 connections busy", async () => {
+    await site.stopDatabase();
+    site.databaseMemoryMib = isSoak ? 1024 : 640;
+    await site.startDatabase();
+    /** Resident, in MiB. */
+    const taken = () => {
+      const [pid] = site.pidsWith("mariadbd\0", "cmdline").filter((one) => {
+        return fs.readFileSync(`/proc/${one}/comm`, "utf8").startsWith("mariadbd");
+      });
+      const status = fs.readFileSync(`/proc/${pid}/status`, "utf8");
+      return Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]) / 1024;
+    };
+    const pool = Number(await site.value("SELECT @@innodb_buffer_pool_size")) / 1048576;
+    // Pages of 16 KiB hold three such rows.
+    const rows = `seq_1_to_${Math.ceil(pool * 1.1) * 192}`;
+    await site.value(`CREATE TABLE matomo_full (id INT AUTO_INCREMENT PRIMARY KEY, t VARCHAR(4000));
+      INSERT INTO matomo_full (t) SELECT REPEAT(CHAR(65 + seq MOD 26), 4000) FROM ${rows}`);
+    const full = `SELECT variable_value / 64 FROM information_schema.global_status
+      WHERE variable_name = 'Innodb_buffer_pool_pages_data'`;
+    assert.ok(Number(await site.value(full)) > 0.8 * pool);
+    const idle = taken();
+    // Sorts, groups and joins, each beyond the memory that a query may take.
+    const sorted = (n: number) => `SELECT COUNT(*) FROM (SELECT t, GROUP_CONCAT(id) FROM matomo_full
+      WHERE id BETWEEN ${n * 100} AND ${n * 100 + 5000} GROUP BY t, id MOD 1000 ORDER BY t DESC) some`;
+    let most = idle;
+    const timer = setInterval(() => (most = Math.max(most, taken())), 50);
+    const asked = await Promise.all(Array.from({ length: 20 }, (_, n) => site.sql(sorted(n))));
+    clearInterval(timer);
+    assert.ok(asked.every(({ status }) => status === 0));
+    const mib = (value: number) => Math.round(value);
+    const connection = (most - idle) / 20;
+    console.log(
+      `      pool ${mib(pool)} MiB, the rest ${mib(idle - pool)}, with 20 connections ${mib(most - pool)}`,
+    );
+    assert.ok(idle - pool < DATABASE_BASE_MIB, `${idle - pool}`);
+    assert.ok(connection < CONNECTION_MIB, `${connection}`);
   });
 });

@@ -59,6 +59,8 @@ export function kill(pid: number): void {
 export class Site {
   readonly sandbox = new Sandbox();
   database?: Running;
+  /** Memory limit of the database's container in MiB. */
+  databaseMemoryMib = 1024;
   web?: Running;
   /** Where the image's code is; a test may put another version there. */
   code = DIST;
@@ -190,7 +192,7 @@ export class Site {
    * those of the image.
    */
   async spawnDatabase(programs: Record<string, string> = {}): Promise<Running> {
-    const capacity = databaseCapacity(1024, 4);
+    const capacity = databaseCapacity(this.databaseMemoryMib, CAPACITY.workers);
     if (typeof capacity === "string") throw new Error(capacity);
     const { sandbox } = this;
     const text = (...parts: string[]) => fs.readFileSync(path.join(...parts), "utf8");
