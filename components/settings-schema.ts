@@ -77,6 +77,20 @@ const declaredPlugin = z.strictObject({
 
 const url = z.url({ protocol: /^https?$/, error: "a URL such as https://www.example.com" });
 
+const ONE_LINE = "a text of one line, a number, true, false, or a list of texts and numbers";
+/** One key of Matomo's configuration: a value, or a list of them. Control characters would end its line. */
+const configValue = z.union(
+  [
+    z.string().regex(/^\P{Cc}*$/u, ONE_LINE),
+    z.number(),
+    z.boolean(),
+    z.array(z.union([z.string().regex(/^\P{Cc}*$/u, ONE_LINE), z.number()])).min(1),
+  ],
+  { error: ONE_LINE },
+);
+/** Words that PHP reads as values are no names. */
+const configName = z.string().regex(/^(?!(null|yes|no|true|false|on|off|none)$)[a-z][a-z0-9_]*$/i);
+
 const clusterSchema = z.union(
   [
     z.strictObject({
@@ -205,6 +219,11 @@ export const settingsSchema = z.strictObject({
       disabled: z.array(pluginName).default([]),
     })
     .prefault({}),
+  /**
+   * Any other key of Matomo's configuration, by section and key: set again at each start, and gone with
+   * the setting. No secret: what stands here is readable in the stack's file and in a ConfigMap.
+   */
+  config: z.record(configName, z.record(configName, configValue)).default({}),
   egress: z
     .strictObject({
       /**
@@ -224,5 +243,7 @@ export type Settings = z.output<typeof settingsSchema>;
 export type ClusterSettings = Settings["cluster"];
 /** Plugins that are no part of Matomo. */
 export type PluginSettings = Settings["plugins"];
+/** Keys of Matomo's configuration, by section. */
+export type ConfigSettings = Settings["config"];
 /** What a site records of its visitors. */
 export type PrivacySettings = Settings["privacy"];

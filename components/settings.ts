@@ -10,6 +10,7 @@ import { databaseCapacity, webCapacity } from "./capacity";
 import { Refusal } from "./failure";
 import { mebibytes } from "./quantity";
 import { type ClusterSettings, type Settings, settingsSchema } from "./settings-schema";
+import { OWNED_CONFIG } from "./web-config";
 import { compareVersions, imageVersion, UNTRIED_MATOMO } from "./versions";
 
 export type { ClusterSettings, Settings };
@@ -144,6 +145,26 @@ function unknownVersions(sound: Partial<Settings>, decoded: Record<string, unkno
   });
 }
 
+/** Names of keys whose value nobody but Matomo should read. */
+const SECRET_KEY = /(^|_)(password|secret|token|salt|api_key|license_key)$/;
+
+/** Keys of Matomo's configuration that are not the stack's to state. */
+function foreignConfig({ config = {} }: Partial<Settings>): string[] {
+  return Object.entries(config).flatMap(([section, keys]) =>
+    Object.keys(keys).flatMap((key) => {
+      const name = `matomo:config.${section}.${key}`;
+      if (section in OWNED_CONFIG && (OWNED_CONFIG[section]?.includes(key) ?? true)) {
+        return [`${name}: stated; allowed: none, because the program or Matomo itself sets it`];
+      }
+      if (!SECRET_KEY.test(key)) return [];
+      return [
+        `${name}: stated; allowed: no secret, as the stack's file and a ConfigMap would show it: set it ` +
+          "in Matomo's UI or in config.ini.php",
+      ];
+    }),
+  );
+}
+
 /** A Matomo that nobody has tried with the pods' scripts; they refuse it too, whatever its tag says. */
 function untriedVersion({ matomo }: Partial<Settings>): string[] {
   if (!matomo) return [];
@@ -179,6 +200,7 @@ export function parseSettings(raw: Record<string, string>): Settings {
     ...contradictions(sound),
     ...unknownVersions(sound, decoded),
     ...untriedVersion(sound),
+    ...foreignConfig(sound),
   ];
   if (!parsed.success || problems.length) throw new SettingsError(problems);
   return parsed.data;

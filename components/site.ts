@@ -115,6 +115,7 @@ export class MatomoSite extends pulumi.ComponentResource {
         geoip: egress.geoip,
         privacy: settings.privacy,
         plugins: settings.plugins,
+        config: settings.config,
         database: DATABASE,
         claim: volumes.dataClaim,
         siteCredentials: credentials.site,

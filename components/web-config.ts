@@ -7,7 +7,7 @@
  */
 
 import { INSIDE_WORKERS, type WebCapacity } from "./capacity";
-import type { PluginSettings, PrivacySettings } from "./settings-schema";
+import type { ConfigSettings, PluginSettings, PrivacySettings } from "./settings-schema";
 
 export interface RenderArgs extends WebCapacity {
   /** Host names of the site, the primary one first. */
@@ -27,6 +27,47 @@ export interface RenderArgs extends WebCapacity {
   privacy: PrivacySettings;
   /** Which plugins are fetched, and which are off. */
   plugins: PluginSettings;
+  /** Keys of Matomo's configuration that the stack states. */
+  config: ConfigSettings;
+}
+
+/** What the program, or Matomo itself, says in Matomo's configuration; undefined: all of a section. */
+export const OWNED_CONFIG: Record<string, string[] | undefined> = {
+  General: [
+    "salt",
+    "trusted_hosts",
+    "installation_in_progress",
+    "proxy_client_headers",
+    "proxy_ips",
+    "force_ssl",
+    "assume_secure_protocol",
+    "enable_browser_archiving_triggering",
+    "archiving_range_force_on_browser_request",
+    "enable_auto_update",
+    "enable_installer",
+    "minimum_memory_limit",
+    "minimum_memory_limit_when_archiving",
+    "enable_internet_features",
+  ],
+  database: undefined,
+  Plugins: undefined,
+  PluginsInstalled: undefined,
+};
+
+/** A value as Matomo writes it: quoted, with entities for what PHP's parser would read as its own. */
+function iniValue(value: string | number | boolean): string {
+  if (typeof value !== "string") return String(Number(value));
+  const entity = (character: string) => `&#${character.charCodeAt(0)};`;
+  return `"${value.replace(/[&<>"$\\]/g, entity)}"`;
+}
+
+/** The stack's keys of one section. */
+function configLines(keys: ConfigSettings[string]): string[] {
+  return Object.entries(keys).flatMap(([key, value]) =>
+    Array.isArray(value)
+      ? value.map((item) => `${key}[] = ${iniValue(item)}`)
+      : [`${key} = ${iniValue(value)}`],
+  );
 }
 
 /** Seconds that a PHP request may take, as the seed demands. */
@@ -87,8 +128,9 @@ export function proxiesConf(args: Pick<RenderArgs, "proxies">): string {
 
 /** What the program owns of Matomo's configuration. */
 export function commonConfig(
-  args: Pick<RenderArgs, "phpMemoryMib" | "archiverMemoryMib" | "geoip">,
+  args: Pick<RenderArgs, "phpMemoryMib" | "archiverMemoryMib" | "geoip" | "config">,
 ): string {
+  const { General = {}, ...sections } = args.config;
   return [
     "; <?php exit; ?> DO NOT REMOVE THIS LINE",
     "; Generated from the stack's settings. Edit those: a key here is set again at each start.",
@@ -113,6 +155,8 @@ export function commonConfig(
           "; The network lets nothing out: a page or task that asks the internet would only wait.",
           "enable_internet_features = 0",
         ]),
+    ...configLines(General),
+    ...Object.entries(sections).flatMap(([name, keys]) => [`[${name}]`, ...configLines(keys)]),
     "",
   ].join("\n");
 }

@@ -90,6 +90,31 @@ const ROWS: Row[] = [
     /matomo\.version: found "5".*x\.y\.z/,
   ],
   [
+    "a key of Matomo's configuration that is the program's",
+    at("config", { General: { force_ssl: 0 } }),
+    /^matomo:config\.General\.force_ssl: stated; allowed: none, because the program/,
+  ],
+  [
+    "a section of Matomo's configuration that is the program's",
+    at("config", { database: { charset: "utf8" } }),
+    /^matomo:config\.database\.charset: stated; allowed: none/,
+  ],
+  [
+    "a secret in Matomo's configuration",
+    at("config", { mail: { password: "x" } }),
+    /^matomo:config\.mail\.password: stated; allowed: no secret/,
+  ],
+  [
+    "a value of Matomo's configuration over two lines",
+    at("config", { General: { a: "x\n[database]" } }),
+    /^matomo:config\.General\.a: found "x\\n.*; allowed: a text of one line/,
+  ],
+  [
+    "a key of Matomo's configuration that is no name",
+    at("config", { General: { "a = b": 1 } }),
+    /^matomo:config\.General\.a = b: found 1; allowed:/,
+  ],
+  [
     "Matomo that has not been tried",
     at("matomo", { version: "6.0.0" }),
     /matomo\.version: found "6\.0\.0"; allowed: a version before 6\.0\.0, which renames/,

@@ -104,6 +104,30 @@ describe("install", () => {
     );
   });
 
+  it("sets the stack's own keys again at each start, and takes them out with the setting", async () => {
+    const odd = "a \"b\" <c> & $d ; 'e' \\f ${HOME} ü";
+    const asked = `
+      define("PIWIK_DOCUMENT_ROOT", "/var/www/html"); define("PIWIK_INCLUDE_PATH", "/var/www/html");
+      require "/var/www/html/bootstrap.php"; require "/var/www/html/core/bootstrap.php";
+      (new Piwik\\Application\\Environment("cli"))->init();
+      $config = Piwik\\Config::getInstance();
+      echo json_encode([$config->General["odd"] ?? null, $config->General["list"] ?? null,
+        (string) ($config->Tracker["window"] ?? ""), (string) ($config->Tracker["flag"] ?? "")]);`;
+    const start = async (stated: object) => {
+      site.configure(stated);
+      await ok(site.layout());
+      await ok(site.install());
+      return JSON.parse(await ok(site.exec("php", "-r", asked))) as unknown;
+    };
+    const list = ["one", 'tw"o'];
+    const stated = { General: { odd, list }, Tracker: { window: 1234, flag: true } };
+    assert.deepEqual(await start({ config: stated }), [odd, list, "1234", "1"]);
+    const saved = ["--section=Tracker", "--key=window", "--value=7"];
+    await ok(site.console("config:set", ...saved));
+    assert.deepEqual(await start({ config: stated }), [odd, list, "1234", "1"]);
+    assert.deepEqual(await start({}), [null, null, "", ""]);
+  });
+
   it("tells Matomo whether there is an internet, as the settings say it", async () => {
     const asked = `
       define("PIWIK_DOCUMENT_ROOT", "/var/www/html"); define("PIWIK_INCLUDE_PATH", "/var/www/html");

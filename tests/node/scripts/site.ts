@@ -43,6 +43,7 @@ export const RENDER: RenderArgs = {
   geoip: false,
   privacy: { anonymizeIp: 2 },
   plugins: { install: [], disabled: [] },
+  config: {},
 };
 
 type Mounts = Container["mounts"];

@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { commonConfig, phpIni, type RenderArgs, webConfig } from "../../../components/web-config";
+import {
+  commonConfig,
+  OWNED_CONFIG,
+  phpIni,
+  type RenderArgs,
+  webConfig,
+} from "../../../components/web-config";
 
 const ARGS: RenderArgs = {
   hosts: ["matomo.example.com", "stats.example.org"],
@@ -19,6 +25,7 @@ const ARGS: RenderArgs = {
   geoip: true,
   privacy: { anonymizeIp: 2, doNotTrack: true },
   plugins: { install: [], disabled: ["Slow"] },
+  config: {},
 };
 
 /** Sections and keys of an ini file, as PHP's raw scanner sees simple ones. */
@@ -60,6 +67,13 @@ describe("configuration of the web pod", () => {
       "General.minimum_memory_limit": "160",
       "General.minimum_memory_limit_when_archiving": "800",
     });
+  });
+  it("owns no key that the stack could state as well", () => {
+    const owned = Object.keys(parseIni(commonConfig({ ...ARGS, geoip: false })));
+    for (const name of owned) {
+      const [section, key] = name.split(".");
+      assert.ok(OWNED_CONFIG[section]?.includes(key), name);
+    }
   });
   it("tells Matomo where nothing of the internet is reached", () => {
     const told = (geoip: boolean) =>
