@@ -19,6 +19,13 @@ const DIGEST = `@sha256:${"0".repeat(64)}`;
 
 const VOLUMES = { mode: "volumes" };
 
+const PLUGIN = {
+  name: "CustomReports",
+  version: "5.2.1",
+  url: "https://example.com:8443/CustomReports-5.2.1.zip",
+  sha256: "0".repeat(64),
+};
+
 /** What a stack file may say of each setting, beside leaving it out. */
 const CHOICES: Record<string, unknown[]> = {
   aliases: [["stats.example.org"]],
@@ -33,7 +40,7 @@ const CHOICES: Record<string, unknown[]> = {
     { version: "12.0.2", image: `mirror.example.com/mariadb${DIGEST}` },
   ],
   storage: [VOLUMES, { data: "20Gi", database: "50Gi", backup: "100Gi" }],
-  archive: [{ schedule: "*/30 * * * *" }],
+  archive: [{ schedule: "*/30 * * * *", timeout: 7200, memory: "512Mi", cpu: "1" }],
   backup: [{ schedule: "30 2 * * *", retentionDays: 90 }],
   edge: [
     { issuer: "production", proxies: ["198.51.100.0/24"], requestsPerSecond: 5 },
@@ -42,6 +49,8 @@ const CHOICES: Record<string, unknown[]> = {
     { kind: "gateway", class: "envoy", controllerNamespace: "envoy-gateway-system" },
   ],
   privacy: [{ anonymizeIp: 3, retentionDays: 180, doNotTrack: true, cookieless: true }],
+  plugins: [{ install: [PLUGIN], disabled: ["Overlay"] }],
+  config: [{ General: { action_url_category_delimiter: "/" }, Tracker: { debug: 0 } }],
   egress: [{ geoip: false }, { smtp: true }, { geoip: false, smtp: true }],
 };
 
