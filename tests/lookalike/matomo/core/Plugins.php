@@ -98,7 +98,8 @@ namespace Piwik\Plugin {
         /** The names of plugins whose code is there. */
         public function present(): array
         {
-            $names = [];
+            // Of some the code is elsewhere here.
+            $names = self::CORE;
             foreach (self::directories() as $directory) {
                 $names = [...$names, ...array_map('basename', glob($directory . '*', GLOB_ONLYDIR))];
             }
