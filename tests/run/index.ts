@@ -150,8 +150,9 @@ async function runMocha(
     yield labelled ? `[${tier}] ${String(line)}` : line;
   };
   const log = { file: path.join(REPORTS, `${name}.log`) };
-  const child = execa("mocha", [...args, ...files], {
-    preferLocal: true,
+  // Not by its command, which starts another process and leaves that behind when it is ended.
+  const mochaItself = ["--import", "tsx", require.resolve("mocha/bin/_mocha")];
+  const child = execa(process.execPath, [...mochaItself, ...args, ...files], {
     reject: false,
     buffer: false,
     stdin: "ignore",
