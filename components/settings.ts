@@ -153,7 +153,7 @@ function foreignConfig({ config = {} }: Partial<Settings>): string[] {
   return Object.entries(config).flatMap(([section, keys]) =>
     Object.keys(keys).flatMap((key) => {
       const name = `matomo:config.${section}.${key}`;
-      if (section in OWNED_CONFIG && (OWNED_CONFIG[section]?.includes(key) ?? true)) {
+      if (Object.hasOwn(OWNED_CONFIG, section) && (OWNED_CONFIG[section]?.includes(key) ?? true)) {
         return [`${name}: stated; allowed: none, because the program or Matomo itself sets it`];
       }
       if (!SECRET_KEY.test(key)) return [];

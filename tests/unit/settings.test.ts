@@ -503,6 +503,11 @@ describe("settings that contradict the live cluster", () => {
 });
 
 describe("settings that are accepted", () => {
+  it("a section of Matomo's configuration by whatever name", () => {
+    const config = { constructor: { key: 1 }, valueOf: { key: "a" } };
+    assert.deepEqual(parseSettings(configuration(at("config", config))).config, config);
+  });
+
   it("the least, with the defaults of the contract", () => {
     const settings = parseSettings(MINIMAL);
     assert.equal(settings.matomo.version, "5.5.1");
