@@ -9,12 +9,13 @@
  */
 
 $state = dirname(readlink(dirname(__DIR__) . '/added-plugins'));
-$archivers = json_decode((string) file_get_contents('/opt/matomo/config/settings.json'), true)['archivers'];
 
 return [
     'observers.global' => Piwik\DI::add([
-        ['CronArchive.init.start', Piwik\DI::value(static function ($run) use ($archivers) {
-            $run->concurrentRequestsPerWebsite = $archivers;
+        ['CronArchive.init.start', Piwik\DI::value(static function ($run) {
+            // Read here: a tracker's request loads this file too, and archives nothing.
+            $settings = json_decode((string) file_get_contents('/opt/matomo/config/settings.json'), true);
+            $run->concurrentRequestsPerWebsite = $settings['archivers'];
         })],
     ]),
     'path.geoip2' => $state . '/misc/',
