@@ -5,9 +5,9 @@
  *
  *   cloud.ts --kubeconfig FILE --handed-out FILE --state-dir DIR [--port N] [--region SLUG]
  *
- * The first is its own, the other what its API hands out. Writes DIR/cloud.json ({"url": …}) when its API listens, keeps the volumes in DIR/volumes.json,
- * certificates that were
- * issued in DIR/orders.json, survives restarts of the API server, ends on SIGTERM.
+ * The first is its own, the other what its API hands out. Writes DIR/cloud.json ({"url": …}) when its
+ * API listens, keeps the volumes in DIR/volumes.json, certificates that were issued in DIR/orders.json,
+ * survives restarts of the API server, ends on SIGTERM.
  */
 import { renameSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";

@@ -1,7 +1,7 @@
 /**
  * The engine is killed at ten points of an `up` (at three of them, drawn, in the short form), the API
- * server at three. The next `up`, after `pulumi cancel`, converges, nothing is made twice, no password is made anew, and what
- * the killed runs left behind is in no later change's way (ownership.ts).
+ * server at three. The next `up`, after `pulumi cancel`, converges, nothing is made twice, no password is
+ * made anew, and what the killed runs left behind is in no later change's way (ownership.ts).
  *
  * Each killed `up` goes on where the one before it was killed, so that the ten points are spread
  * over one way from nothing to a site.
