@@ -2,14 +2,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import { clusterProvider, findCluster } from "./components/cluster";
 import { withholdDebugMessages } from "./components/debug-log";
-import { withoutSourceMaps } from "./components/failure";
 import { assertDeployable, survey } from "./components/live";
 import { oneFieldManager } from "./components/ownership";
 import { parseSettings } from "./components/settings";
 import { MatomoSite } from "./components/site";
 import { stackConfiguration } from "./components/configuration";
 
-withoutSourceMaps();
 withholdDebugMessages();
 
 export = async (): Promise<pulumi.Inputs> => {

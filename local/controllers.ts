@@ -40,8 +40,7 @@ async function startCloud(folder: string): Promise<void> {
     name: "cloud",
     command: process.execPath,
     args: [
-      "--import",
-      require.resolve("tsx"),
+      path.join(checkout, "launch", "run.cjs"),
       program,
       ...["--kubeconfig", kubeconfig],
       ...["--handed-out", path.join(path.dirname(folder), "kubeconfig")],

@@ -5,8 +5,8 @@ import * as os from "node:os";
 import * as path from "node:path";
 
 const checkout = path.resolve(__dirname, "..");
-const FOLDERS = ["components", "fleet", "policy"];
-const FILES = /^(index\.ts|package\.json|tsconfig\.json|Pulumi\..*yaml)$/;
+const FOLDERS = ["components", "fleet", "launch", "policy"];
+const FILES = /^(index\.ts|package(-lock)?\.json|tsconfig\.json|Pulumi\..*yaml)$/;
 
 /** What was made in the checkout and is not of it. */
 const MADE = ["node_modules", ".git", ".local", "reports"];
@@ -57,7 +57,7 @@ export class CheckoutCopy {
 
   /** Node's arguments that run a TypeScript file of the copy, as the npm scripts have them. */
   command(file: string): string[] {
-    return ["--require", "sucrase/register/ts", path.join(this.folder, file)];
+    return [path.join(this.folder, "launch", "run.cjs"), path.join(this.folder, file)];
   }
 
   async remove(): Promise<void> {

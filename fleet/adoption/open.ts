@@ -1,6 +1,7 @@
 /** What an adoption works with: a stack's settings, cluster, state and saved file. */
-import * as fs from "node:fs";
 import * as path from "node:path";
+import kubernetes from "@pulumi/kubernetes/package.json";
+import random from "@pulumi/random/package.json";
 import type { Settings } from "../../components/settings";
 import { NAMES } from "../../components/labels";
 import { connect, fromProject } from "../cluster";
@@ -35,7 +36,8 @@ export async function openAdoption(
     ...{ kubeconfig, config, doks, findings, execute: execute ?? executor(config) },
     engine: stackEngine(fleet, stack, policyPack, progress),
     journal: new JournalFile(path.join(fleet.stacks, ".adoption"), stack.name),
-    versions: { random: sdkVersion("random"), kubernetes: sdkVersion("kubernetes") },
+    // Versions of Pulumi's SDKs, which name their default providers in the state.
+    versions: { random: random.version, kubernetes: kubernetes.version },
     signal: fleet.interrupted,
   };
 }
@@ -46,10 +48,4 @@ function fromAnywhere(fleet: Fleet, settings: Settings): Settings {
   if (!("context" in cluster)) return settings;
   const kubeconfig = fromProject(fleet, cluster.kubeconfig);
   return { ...settings, cluster: { ...cluster, kubeconfig } };
-}
-
-/** Version of one of Pulumi's SDKs, which names its default provider in the state. */
-function sdkVersion(name: string): string {
-  const file = path.join(path.dirname(require.resolve(`@pulumi/${name}`)), "package.json");
-  return (JSON.parse(fs.readFileSync(file, "utf8")) as { version: string }).version;
 }

@@ -59,15 +59,13 @@ function positive(text: string): number {
   return Number(text);
 }
 
-if (require.main === module) {
-  const command = new Command("npm run check:comment --")
-    .description("Renders a report as markdown and posts it, or changes the comment posted before.")
-    .option("--report <file>", "what check:preview or check:offline wrote")
-    .option("--no-report", "they wrote none: the comment of an earlier commit must not stay")
-    .option("--pull-request <number>", "posts to it; otherwise the markdown is printed", positive)
-    .option("--author <login>", "whom GITHUB_TOKEN posts as", "github-actions[bot]")
-    .option("--summary <file>", "appends the markdown to a file: the job's summary")
-    .addHelpText("after", "\nEnvironment: GITHUB_TOKEN, GITHUB_REPOSITORY, GITHUB_API_URL.")
-    .action(run);
-  runCommand(command);
-}
+const command = new Command("npm run check:comment --")
+  .description("Renders a report as markdown and posts it, or changes the comment posted before.")
+  .option("--report <file>", "what check:preview or check:offline wrote")
+  .option("--no-report", "they wrote none: the comment of an earlier commit must not stay")
+  .option("--pull-request <number>", "posts to it; otherwise the markdown is printed", positive)
+  .option("--author <login>", "whom GITHUB_TOKEN posts as", "github-actions[bot]")
+  .option("--summary <file>", "appends the markdown to a file: the job's summary")
+  .addHelpText("after", "\nEnvironment: GITHUB_TOKEN, GITHUB_REPOSITORY, GITHUB_API_URL.")
+  .action(run);
+runCommand(command);

@@ -14,8 +14,7 @@ import { endOrphans, newSite, type Site } from "../api/harness";
 import { isOf } from "../incidents/cluster/bench";
 import type { LivePods } from "./pods";
 
-/** As `npm run fleet` does. */
-const STRIP_TYPES = ["--require", "sucrase/register/ts"];
+const ENDING = path.join(__dirname, "command-ending.cjs");
 
 /** Sites that were asked for, there or not yet: a hook that ran out of time has one, too. */
 const sites: Promise<Site>[] = [];
@@ -58,6 +57,16 @@ after(async () => {
   const failed = closed.find((one) => one.status === "rejected");
   if (failed) throw failed.reason;
 });
+
+/** Where and how the command is to end, in $FLEET_ENDING: it does so by itself (command-ending.cjs). */
+export interface Ending {
+  /** What the line has in it. */
+  words: string;
+  /** The how manyth such line; default: the first. */
+  count?: number;
+  /** A killed machine takes the engine along; Ctrl-C without a terminal reaches the command alone. */
+  signal: "SIGKILL" | "SIGINT";
+}
 
 /** What a run of the command printed, and how it ended. */
 export interface FleetResult {
@@ -156,8 +165,9 @@ export class FleetBench {
   private argv(args: string[]): string[] {
     const own = path.join(checkout, "fleet", "index.ts");
     const entry = this.pods ? path.join(__dirname, "command.ts") : own;
-    const ending = path.join(__dirname, "command-ending.ts");
-    return [...STRIP_TYPES, "--require", ending, entry, ...args, "--stacks", this.stacks];
+    // As `npm run fleet` does, but for what may end it.
+    const run = ["--require", ENDING, path.join(checkout, "launch", "run.cjs")];
+    return [...run, entry, ...args, "--stacks", this.stacks];
   }
 
   /** The JSON that the command gives. */

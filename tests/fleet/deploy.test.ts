@@ -1,7 +1,6 @@
 /** `preview` and `up` on two stacks of which one fails. */
 import assert from "node:assert/strict";
-import { type FleetBench, type FleetResult, sharedBench, stackFiles } from "./bench";
-import type { Ending } from "./command-ending";
+import { type FleetBench, type FleetResult, sharedBench, stackFiles, type Ending } from "./bench";
 
 describe("fleet preview and up", () => {
   let bench: FleetBench;

@@ -11,8 +11,7 @@ import { openSite } from "../../local/node/site";
 import { livePasswords } from "../adoption/bench";
 import { installRelease, releases } from "../adoption/helm";
 import { endOrphans, type Live, uids } from "../api/harness";
-import { benchOf, type FleetBench } from "../fleet/bench";
-import type { Ending } from "../fleet/command-ending";
+import { benchOf, type FleetBench, type Ending } from "../fleet/bench";
 import { eventually, within } from "../waits";
 import { emptyNode, type NodeSite, Visitors } from "./harness";
 

@@ -63,7 +63,7 @@ describe("the executable file", () => {
       ),
     );
   const files = async () =>
-    (await fs.readdir(path.join(cache, "matomo-fleet", "policy"))).map((file) =>
+    (await fs.readdir(path.join(cache, "matomo-fleet", "launch"))).map((file) =>
       file.replace(/^[0-9a-f]{16}/, "pack"),
     );
 
@@ -79,10 +79,10 @@ describe("the executable file", () => {
   });
 
   it("has kept what V8 compiled once it answers for the stack, and serves from it", async () => {
-    assert.deepEqual(await files(), ["pack.js"]);
+    assert.deepEqual((await files()).sort(), ["pack.js", "pack.js.map"]);
     await judgeStack();
     await stop();
-    assert.deepEqual((await files()).sort(), ["pack.js", "pack.js.cache"]);
+    assert.deepEqual((await files()).sort(), ["pack.js", "pack.js.cache", "pack.js.map"]);
     await start();
     assert.deepEqual(await judge(), ["image-is-pinned"]);
   });

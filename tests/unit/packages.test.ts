@@ -17,10 +17,10 @@ function imports(file: string): string[] {
 }
 
 describe("the packages", () => {
-  const files = ["components", "fleet", "local", "policy"].flatMap((folder) =>
+  const files = ["components", "fleet", "launch", "local", "policy"].flatMap((folder) =>
     fs
       .readdirSync(path.join(checkout, folder), { recursive: true, encoding: "utf8" })
-      .filter((name) => /\.m?[jt]s$/.test(name))
+      .filter((name) => /\.[cm]?[jt]s$/.test(name))
       .map((name) => path.join(folder, name)),
   );
   const used = new Set(["index.ts", ...files].flatMap(imports));

@@ -1,6 +1,5 @@
 /** Runs the program that INCIDENT names, against the cluster that KUBECONFIG_FILE is of. */
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { Provider } from "@pulumi/kubernetes/provider";
 import type { ComponentResourceOptions, CustomResourceOptions } from "@pulumi/pulumi";
 
@@ -13,4 +12,7 @@ const provider = new Provider("cluster", {
 });
 const options: CustomResourceOptions & ComponentResourceOptions = { provider };
 
-createRequire(__filename)(`./programs/${name}`).default(options);
+export = async (): Promise<void> => {
+  const { default: program } = await import(`./programs/${name}.ts`);
+  program(options);
+};

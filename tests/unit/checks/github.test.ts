@@ -116,8 +116,7 @@ describe("the comment on GitHub", () => {
 
   /** `npm run check:comment`, as a workflow's step runs it. */
   const post = (...args: string[]) => {
-    const tsx = path.join(checkout, "node_modules/tsx/dist/cli.mjs");
-    return execa(process.execPath, [tsx, "fleet/checks/post.ts", ...args], {
+    return execa(process.execPath, ["launch/run.cjs", "fleet/checks/post.ts", ...args], {
       cwd: checkout,
       env: {
         PATH: process.env.PATH,

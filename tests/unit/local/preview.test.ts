@@ -36,7 +36,7 @@ describe("npm run preview", () => {
 
   it("runs an installed pulumi in the checkout, with the pack's folder", async () => {
     fakePulumi("v3.255.0");
-    const command = ["--require", "sucrase/register/ts", "local/preview.ts", "liberty", "--diff"];
+    const command = ["launch/run.cjs", "local/preview.ts", "liberty", "--diff"];
     await execa(process.execPath, command, { cwd: checkout });
     const pack = path.join(checkout, "policy");
     assert.deepEqual(calls(), [
