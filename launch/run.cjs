@@ -6,6 +6,13 @@ const { load } = require("./load.cjs");
 process.argv.splice(1, 2, path.resolve(process.argv[2]));
 const [, file] = process.argv;
 const loaded = load({ [file]: file });
-Error.prepareStackTrace = (error, frames) =>
-  loaded.mapped([String(error), ...frames].join("\n    at "));
+
+// Where a stack trace is printed, and no sooner: Pulumi's SDK takes one of each promise.
+const write = process.stderr.write.bind(process.stderr);
+process.stderr.write = (chunk, ...rest) =>
+  write(typeof chunk === "string" ? loaded.mapped(chunk) : chunk, ...rest);
+process.on("uncaughtExceptionMonitor", (error) => {
+  if (error?.stack) error.stack = loaded.mapped(String(error.stack));
+});
+
 loaded.load(file);

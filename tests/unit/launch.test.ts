@@ -71,6 +71,18 @@ describe("launch/run.cjs", () => {
     );
   });
 
+  it("names them in what a program prints of one, not in each that is made", async () => {
+    write(
+      "interface Given {}",
+      "const made = (): Error => new Error(`made`);",
+      "console.error(made());",
+      "console.log(made().stack);",
+    );
+    const { stderr, stdout } = await run();
+    assert.ok(stderr.includes(`(${file}:2:`), stderr);
+    assert.ok(!stdout.includes(`${file}:`) && stdout.includes(cache), stdout);
+  });
+
   it("says where it does not compile, in its own words, and keeps nothing", async () => {
     write("const a: = 1;");
     const { stderr, exitCode } = await run();
