@@ -1,7 +1,8 @@
 /**
  * What a tier's process left behind. Each has a folder of its own for temporary files, which all that it
  * starts has in its environment too: so whatever ended the tier, its clusters, processes and mounts are
- * found by that folder.
+ * found by that folder. A container of the scripts' tests has it by another name, for its own programs'
+ * temporary files are in the container.
  */
 import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
@@ -28,7 +29,9 @@ export async function removeLeftovers(folder: string, evidence: string): Promise
     left.push(`mount ${mount}`);
     await execa("umount", ["--lazy", mount], { reject: false });
   }
-  await fs.rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  for (const one of [folder, ...(await inMemory(folder))]) {
+    await fs.rm(one, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
   return left;
 }
 
@@ -46,7 +49,8 @@ async function processesOf(folder: string): Promise<number[]> {
   const found: number[] = [];
   for (const pid of entries.filter((name) => /^\d+$/.test(name)).map(Number)) {
     const environment = await fs.readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
-    if (environment.split("\0").includes(`TMPDIR=${folder}`)) found.push(pid);
+    const words = environment.split("\0");
+    if (words.includes(`TMPDIR=${folder}`) || words.includes(`TEST_RUN=${folder}`)) found.push(pid);
   }
   return found;
 }
@@ -57,6 +61,14 @@ function end(pid: number): boolean {
   } catch {
     return false; // It ended by itself in the meantime.
   }
+}
+
+/** Folders of containers, which are in memory and are called after the folder. */
+async function inMemory(folder: string): Promise<string[]> {
+  const memory = "/dev/shm";
+  const names = await fs.readdir(memory).catch(() => []);
+  const own = names.filter((name) => name.startsWith(`${path.basename(folder)}-`));
+  return own.map((name) => path.join(memory, name));
 }
 
 async function mountsBelow(folder: string): Promise<string[]> {

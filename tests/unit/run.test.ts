@@ -1,9 +1,12 @@
 /** The run of the tests: what names stand for, what is run again, and what the last page says. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { readEvents } from "../run/events";
+import { removeLeftovers } from "../run/leftovers";
 import { failedFiles, lastPage, type TierResult, totals } from "../run/page";
 import { testFiles, tiers, wanted } from "../run/tiers";
 
@@ -54,6 +57,43 @@ describe("what a tier's process told", () => {
     assert.deepEqual(readEvents(file), [{ event: "file", file: "a", ms: 1 }]);
   });
 });
+
+// Elsewhere no process tells its environment.
+if (process.platform === "linux") {
+  describe("what a tier's process left behind", () => {
+    it("is ended and taken away, and named; what is of another run stays", async () => {
+      const made = (name: string) => fs.mkdtempSync(path.join(os.tmpdir(), name));
+      const [folder, evidence, other] = [made("mt-"), made("evidence-"), made("mt-")];
+      const memory = fs.mkdtempSync(`/dev/shm/${path.basename(folder)}-sandbox-`);
+      const start = (env: Record<string, string>) => {
+        const child = spawn("sleep", ["600"], { env: { PATH: process.env.PATH, ...env } });
+        const ended = once(child, "exit");
+        return { pid: child.pid!, child, ended };
+      };
+      const [direct, contained, others] = [
+        start({ TMPDIR: folder }),
+        start({ TEST_RUN: folder }),
+        start({ TMPDIR: other }),
+      ];
+      try {
+        const left = await removeLeftovers(folder, evidence);
+        await Promise.all([direct.ended, contained.ended]);
+        assert.deepEqual(
+          left.sort(),
+          [direct, contained].map(({ pid }) => `process ${pid}: sleep 600 `).sort(),
+        );
+        assert.deepEqual([folder, memory].filter(fs.existsSync), []);
+        assert.equal(others.child.exitCode ?? others.child.signalCode, null);
+        assert.ok(fs.existsSync(other));
+      } finally {
+        others.child.kill();
+        for (const one of [folder, evidence, other, memory]) {
+          fs.rmSync(one, { recursive: true, force: true });
+        }
+      }
+    });
+  });
+}
 
 describe("the last page", () => {
   const passed = (file: string, title: string, ms = 5) =>

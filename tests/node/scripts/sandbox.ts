@@ -8,10 +8,16 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
+import * as os from "node:os";
 import * as path from "node:path";
 import { imageSources, systems } from "../../../local/node/images";
 import { ensureArtefact } from "../../../local/toolchain";
 import { forget, observe, type Observed } from "../../evidence";
+
+/** A folder of this run's in memory, by which the run finds it that has to take it away. */
+function inMemory(name: string): string {
+  return fs.mkdtempSync(`/dev/shm/${path.basename(os.tmpdir())}-${name}-`);
+}
 
 /** Root file systems, unpacked once for all tests of a run; in memory, as all that is made here. */
 const roots = new Map<string, Promise<string>>();
@@ -28,7 +34,7 @@ function rootOf(image: Container["image"]): Promise<string> {
 async function unpack(image: "matomo" | "mariadb"): Promise<string> {
   if (process.getuid?.() !== 0) throw new Error("these tests make containers, which needs root");
   const folder = await ensureArtefact(systems[image], { sources: imageSources });
-  const root = fs.mkdtempSync(`/dev/shm/matomo-image-${image}-`);
+  const root = inMemory(`image-${image}`);
   process.once("exit", () => fs.rmSync(root, { recursive: true, force: true }));
   const { status } = spawnSync("tar", ["-xf", path.join(folder, "layer.tar"), "-C", root]);
   if (status !== 0) throw new Error(`the image ${image} cannot be unpacked to ${root}`);
@@ -99,7 +105,7 @@ export class Sandbox implements Observed {
 
   /** Makes the network: a loopback that nothing else is on. */
   async start(): Promise<void> {
-    this.dir = fs.mkdtempSync("/dev/shm/matomo-sandbox-");
+    this.dir = inMemory("sandbox");
     observe(this);
     // A front end of a test may take port 443, without a capability.
     const ports = "echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start";
@@ -166,6 +172,8 @@ export class Sandbox implements Observed {
       {
         env: {
           PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+          // Whose it is; the folder of this name is not in it.
+          TEST_RUN: os.tmpdir(),
           ...container.env,
         },
         stdio: ["pipe", "pipe", "pipe"],
