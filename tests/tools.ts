@@ -33,6 +33,12 @@ export const nginx: TestTool = {
   sources: path.join(nodeTests, "scripts"),
 };
 
+/** Takes over the data folder of the server that is an image's. */
+export const newerMariadb: TestTool = {
+  artefact: debianTool("mariadb-newer", "a newer MariaDB"),
+  sources: path.join(nodeTests, "scripts"),
+};
+
 /** Opens the site as a person does. */
 export const chromium: TestTool = {
   artefact: debianTool("chromium", "headless Chromium"),
@@ -67,7 +73,7 @@ export async function testTools({ node }: { node: boolean }): Promise<TestTool[]
   return [
     { artefact: actionlint },
     ...(needsHelm ? [helm] : []),
-    ...(node ? [shellcheck, nginx, chromium] : []),
+    ...(node ? [shellcheck, nginx, newerMariadb, chromium] : []),
   ];
 }
 

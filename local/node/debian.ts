@@ -32,12 +32,16 @@ const excluded = [
 /**
  * Makes `target` (a folder, or a tar file by its name) of `recipe`, a folder with packages.txt and,
  * where something is to be done besides, prepare.sh (before the packages are unpacked) and finish.sh;
- * each gets the root's folder.
+ * each gets the root's folder. suite.txt names another Debian than the machine's own.
  */
 export async function bootstrap(recipe: string, target: string): Promise<void> {
   const work = await fs.mkdtemp(path.join(await workFolder(target), "matomo-debian-"));
   try {
-    const { sources, suite } = await debianSources();
+    const own = await debianSources();
+    const suiteFile = path.join(recipe, "suite.txt");
+    const suite = existsSync(suiteFile) ? (await fs.readFile(suiteFile, "utf8")).trim() : own.suite;
+    // Its updates and its security fixes are named by it, too.
+    const sources = own.sources.replaceAll(own.suite, suite);
     const sourcesFile = path.join(work, "debian.sources");
     await fs.writeFile(sourcesFile, sources);
     const tools = await unpack("mmdebstrap", sourcesFile, work);

@@ -83,6 +83,17 @@ initialize() {
   note "MariaDB init process done. Ready for start up."
 }
 
+# Whether this version's upgrade has been there; where nobody wrote down which was, it has not. The
+# file's name is a newer one since 11.0.
+upgraded() {
+  local own info
+  own=$(mariadbd --version | sed 's/.*Ver \([0-9]*\.[0-9]*\).*/\1/')
+  for info in "$data"/mariadb_upgrade_info "$data"/mysql_upgrade_info; do
+    [ ! -f "$info" ] || [ "$(cut -d . -f 1,2 <"$info")" != "$own" ] || return 0
+  done
+  return 1
+}
+
 # Needs root's password only while the server runs with its grant tables.
 upgrade() {
   local options
@@ -112,9 +123,7 @@ if [ "$1" = mariadbd ]; then
   fi
   if [ ! -d "$data/mysql" ]; then
     initialize
-  elif [ -n "$MARIADB_AUTO_UPGRADE" ] && [ -f "$data/mysql_upgrade_info" ] &&
-    [ "$(cut -d . -f 1,2 <"$data/mysql_upgrade_info")" != "$(mariadbd --version |
-      sed 's/.*Ver \([0-9]*\.[0-9]*\).*/\1/')" ]; then
+  elif [ -n "$MARIADB_AUTO_UPGRADE" ] && ! upgraded; then
     upgrade
   fi
 fi

@@ -60,6 +60,8 @@ export function kill(pid: number): void {
 export class Site {
   readonly sandbox = new Sandbox();
   database?: Running;
+  /** Whose server it is: another one takes over the data folder at its next start. */
+  databaseImage: Container["image"] = "mariadb";
   /** Memory limit of the database's container in MiB. */
   databaseMemoryMib = 1024;
   web?: Running;
@@ -174,7 +176,7 @@ export class Site {
   private mariadb(command: string[], env: Record<string, string> = {}): Container {
     const { dir } = this.sandbox;
     return {
-      image: "mariadb",
+      image: this.databaseImage,
       user: DATABASE_USER,
       mounts: {
         "/var/lib/mysql": this.directories.data,
@@ -197,7 +199,8 @@ export class Site {
     if (typeof capacity === "string") throw new Error(capacity);
     const { sandbox } = this;
     const text = (...parts: string[]) => fs.readFileSync(path.join(...parts), "utf8");
-    const entrypoint = text(IMAGES, "mariadb", "entrypoint.sh");
+    const standIn = path.join(IMAGES, "mariadb", "entrypoint.sh");
+    const entrypoint = text(process.env.MARIADB_ENTRYPOINT ?? standIn);
     const own = { "docker-entrypoint.sh": entrypoint, ...programs };
     const made = { "database-made.sh": text(SCRIPTS, "database-made.sh") };
     const secret = (key: string) => `/run/secrets/mariadb/mariadb-${key}`;
@@ -206,6 +209,7 @@ export class Site {
       MARIADB_USER_FILE: secret("username"),
       MARIADB_PASSWORD_FILE: secret("password"),
       MARIADB_ROOT_PASSWORD_FILE: secret("root-password"),
+      MARIADB_AUTO_UPGRADE: "1",
     });
     const options = { "99-matomo.cnf": serverOptions(capacity) };
     Object.assign(container.mounts, {

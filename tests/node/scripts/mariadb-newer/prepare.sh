@@ -1,0 +1,1 @@
+../../../../local/images/mariadb/prepare.sh
