@@ -164,9 +164,11 @@ async function runMocha(
   interrupted.addEventListener("abort", () => child.kill());
   const ended = new AbortController();
   const stuck = endStuck(events, ended.signal, () => child.kill("SIGKILL"));
-  const { exitCode, signal } = await child;
+  await new Promise((resolve) => child.once("exit", resolve));
   ended.abort();
+  // Before its output is at its end: what it left may hold that open.
   const left = await removeLeftovers(temporary, evidence);
+  const { exitCode, signal } = await child;
   if (await stuck) left.push("open handles, which kept mocha from ending");
   const seen = readEvents(events);
   return { events: seen, broke: await breakOf(seen, exitCode, signal, log.file), left };
