@@ -27,6 +27,8 @@ use Piwik\Updater;
 
 /** How the archive token is called in the administrator's list of tokens. */
 const ARCHIVE_TOKEN = 'Archive job of the cluster';
+/** Where Matomo's own installer has the GeoIP database from, by the year and the month. */
+const DB_IP_LITE = 'https://download.db-ip.com/free/dbip-city-lite-%s.mmdb.gz';
 
 /** Tables, anonymous user and versions. A fresh database, or one that an installer left half made. */
 function createSchema(InstalledSite $found): void
@@ -91,13 +93,26 @@ function ownSettings(array $settings): void
     if (Rules::isBrowserTriggerEnabled()) {
         Rules::setBrowserTriggerArchiving(false);
     }
-    // Matomo's task downloads a GeoIP database when this option stands; without egress it would
-    // wait for a connection that never comes, inside the archive run.
+    geoDatabase((bool) $settings['geoip']);
+}
+
+/**
+ * What Matomo's installer asks of its GeoIP task: a database from DB-IP each month, and until there is
+ * one, each hour. Another source that somebody chose stays. Without egress the task would wait, inside
+ * the archive run, for a connection that never comes.
+ */
+function geoDatabase(bool $isFetched): void
+{
     $database = glob(STATE . '/misc/*.mmdb');
-    if ($settings['geoip'] && !$database) {
-        Option::set('geoip2.autosetup', '1');
-    } elseif (!$settings['geoip']) {
+    if (!$isFetched) {
         Option::delete('geoip2.autosetup');
+    } elseif (!Option::get('geoip2.loc_db_url')) {
+        // The task puts each month's in place of this one.
+        Option::set('geoip2.loc_db_url', sprintf(DB_IP_LITE, gmdate('Y-m')));
+        Option::set('geoip2.updater_period', 'month');
+    }
+    if ($isFetched && !$database) {
+        Option::set('geoip2.autosetup', '1');
     }
     // A database that was put there by hand, or came back while its download's note did not.
     $provider = 'usercountry.location_provider';

@@ -62,8 +62,14 @@ export interface Result {
 /** A container that runs: what it said so far, and how it ended. */
 export type Running = ChildProcess & { finished: Promise<Result>; output: () => string };
 
-/** Host names of the pods; all of them live on one loopback. */
-const HOSTS = ["matomo", "matomo-state", "matomo-mariadb", "matomo.example.com"];
+/** Host names of the pods, and of who has the GeoIP database; all of them live on one loopback. */
+const HOSTS = [
+  "matomo",
+  "matomo-state",
+  "matomo-mariadb",
+  "matomo.example.com",
+  "download.db-ip.com",
+];
 
 /** The root file system, made in a mount namespace of its own and entered by chroot. */
 function enter(lower: string, root: string, container: Container): string {

@@ -12,6 +12,7 @@ final class Manifest
         "core/Config.php",
         "core/Database.php",
         "core/Diagnostics.php",
+        "core/GeoIp2.php",
         "core/Plugins.php",
         "core/Privacy.php",
         "core/Settings.php",

@@ -12,7 +12,7 @@ namespace Piwik;
 
 defined('PIWIK_USER_PATH') || define('PIWIK_USER_PATH', PIWIK_DOCUMENT_ROOT);
 
-foreach (['Version', 'Config', 'Database', 'Plugins', 'Users', 'Settings', 'Privacy', 'Archive', 'Diagnostics'] as $part) {
+foreach (['Version', 'Config', 'Database', 'Plugins', 'Users', 'Settings', 'Privacy', 'Archive', 'GeoIp2', 'Diagnostics'] as $part) {
     require_once PIWIK_INCLUDE_PATH . "/core/$part.php";
 }
 
