@@ -122,7 +122,9 @@ describe("database", () => {
       INSERT INTO matomo_full (t) SELECT REPEAT(CHAR(65 + seq MOD 26), 4000) FROM ${rows}`);
     const full = `SELECT variable_value / 64 FROM information_schema.global_status
       WHERE variable_name = 'Innodb_buffer_pool_pages_data'`;
-    assert.ok(Number(await site.value(full)) > 0.8 * pool);
+    // The page cleaner empties some ahead of who needs them.
+    const free = Number(await site.value("SELECT @@innodb_lru_scan_depth / 64"));
+    assert.ok(Number(await site.value(full)) > 0.95 * pool - free);
     const idle = taken();
     // Sorts, groups and joins, each beyond the memory that a query may take.
     const sorted = (n: number) => `SELECT COUNT(*) FROM (SELECT t, GROUP_CONCAT(id) FROM matomo_full
