@@ -2,11 +2,6 @@ import eslint from "@eslint/js";
 import prettier from "eslint-config-prettier";
 import tseslint from "typescript-eslint";
 
-const names = ["console", "module", "process", "require", "__dirname"];
-const node = Object.fromEntries(
-  names.map((name) => [name, name === "module" ? "writable" : "readonly"]),
-);
-
 export default tseslint.config(
   { ignores: ["node_modules/", ".local/", "reports/", ".stryker-tmp/"] },
   eslint.configs.recommended,
@@ -19,7 +14,16 @@ export default tseslint.config(
   },
   {
     files: ["**/*.cjs"],
-    languageOptions: { sourceType: "commonjs", globals: node },
+    languageOptions: {
+      sourceType: "commonjs",
+      globals: {
+        console: "readonly",
+        module: "writable",
+        process: "readonly",
+        require: "readonly",
+        __dirname: "readonly",
+      },
+    },
     rules: { "@typescript-eslint/no-require-imports": "off" },
   },
 );

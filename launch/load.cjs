@@ -24,8 +24,9 @@ const DAY = 24 * 3600 * 1000;
  * @param {{ replace?: string, keep?: (write: () => void) => void }} [options] `replace`: file of what
  *   stands in for parts of libraries (default: program-sdk.mjs); `keep`: told once, if V8's work is not
  *   kept yet, with what writes it (default: at the end of a process that ends well)
- * @returns {{ load(name: string): any, mapped(stack: string): string }} what runs a module and gives its
- *   exports, and what puts the lines of the sources into a stack trace
+ * @returns {{ load(name: string): any, mapped(stack: string): string, mapError(error: any): void }} what
+ *   runs a module and gives its exports, and what puts the lines of the sources into a stack trace, or
+ *   into that of an error; one that ends the process has them
  */
 function load(modules, { replace = path.join(__dirname, "program-sdk.mjs"), keep = atEnd } = {}) {
   const filename = bundle(modules, replace);
@@ -41,7 +42,16 @@ function load(modules, { replace = path.join(__dirname, "program-sdk.mjs"), keep
   if (cachedData === undefined || script.cachedDataRejected) {
     keep(() => write(compiled, (partial) => fs.writeFileSync(partial, script.createCachedData())));
   }
-  return { load: (name) => main.exports[name](), mapped: (stack) => mapped(filename, stack) };
+  const mapError = (error) => {
+    // An error without a stack trace is meant to be so.
+    if (error?.stack) error.stack = mapped(filename, String(error.stack));
+  };
+  process.on("uncaughtExceptionMonitor", mapError);
+  return {
+    load: (name) => main.exports[name](),
+    mapped: (stack) => mapped(filename, stack),
+    mapError,
+  };
 }
 
 /** Not before, so that what the process did is in it too. */

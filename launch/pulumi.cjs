@@ -21,11 +21,6 @@ if (runner && path.dirname(runner).endsWith(path.join("@pulumi", "pulumi", "cmd"
     path.resolve(folder, args.at(-1)),
   );
   const loaded = load({ runner, program });
-  // Before the runner's own listeners, which print it.
-  const map = (error) => {
-    // A refusal has none, on purpose.
-    if (error?.stack) error.stack = loaded.mapped(String(error.stack));
-  };
-  process.on("uncaughtExceptionMonitor", map);
-  process.on("unhandledRejection", map);
+  // Before the runner's own listener, which prints it.
+  process.on("unhandledRejection", loaded.mapError);
 }

@@ -11,8 +11,5 @@ const loaded = load({ [file]: file });
 const write = process.stderr.write.bind(process.stderr);
 process.stderr.write = (chunk, ...rest) =>
   write(typeof chunk === "string" ? loaded.mapped(chunk) : chunk, ...rest);
-process.on("uncaughtExceptionMonitor", (error) => {
-  if (error?.stack) error.stack = loaded.mapped(String(error.stack));
-});
 
 loaded.load(file);

@@ -106,13 +106,13 @@ function geoDatabase(bool $isFetched): void
     $database = glob(STATE . '/misc/*.mmdb');
     if (!$isFetched) {
         Option::delete('geoip2.autosetup');
-    } elseif (!Option::get('geoip2.loc_db_url')) {
-        // The task puts each month's in place of this one.
-        Option::set('geoip2.loc_db_url', sprintf(DB_IP_LITE, gmdate('Y-m')));
-        Option::set('geoip2.updater_period', 'month');
-    }
-    if ($isFetched && !$database) {
-        Option::set('geoip2.autosetup', '1');
+    } else {
+        if (!Option::get('geoip2.loc_db_url')) {
+            // The task puts each month's in place of this one.
+            Option::set('geoip2.loc_db_url', sprintf(DB_IP_LITE, gmdate('Y-m')));
+            Option::set('geoip2.updater_period', 'month');
+        }
+        $database || Option::set('geoip2.autosetup', '1');
     }
     // A database that was put there by hand, or came back while its download's note did not.
     $provider = 'usercountry.location_provider';

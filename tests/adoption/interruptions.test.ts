@@ -5,12 +5,12 @@
  * its own, the database's user, a second host name, and no PodDisruptionBudget. One site: each run finds
  * what the one before it left.
  */
-import type { Ending } from "../fleet/bench";
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, it } from "mocha";
 import { nodeNames } from "../../local/objects";
 import { endOrphans, type Live, outputOf, uids } from "../api/harness";
+import type { Ending } from "../fleet/bench";
 import { drawn, drawnBy } from "../soak";
 import { eventually } from "../waits";
 import { type AdoptionBench, asReleased, releasedSite } from "./bench";

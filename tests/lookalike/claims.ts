@@ -436,25 +436,24 @@ const archiving: Claim[] = [
     title: "the scheduled tasks run by the console",
     check: async (site) => void (await ok(site.console("core:run-scheduled-tasks"))),
   },
-];
-
-archiving.push({
-  title: "the GeoIP task without an address fetches nothing, and cannot set up what is not there",
-  check: async (site) => {
-    await site.value("DELETE FROM matomo_option WHERE option_name LIKE 'geoip2.%'");
-    await setOption(site, "geoip2.autosetup", "1");
-    const internet = ["--section=General", "--key=enable_internet_features"];
-    await ok(site.console("config:set", ...internet, "--value=1"));
-    try {
-      const task = "Piwik\\Plugins\\GeoIp2\\GeoIP2AutoUpdater.update";
-      const { output } = await site.console("core:run-scheduled-tasks", "--force", task);
-      assert.match(output, /Invalid provider ID 'geoip2php'/);
-      assert.equal(await option(site, "geoip2.autosetup"), "");
-    } finally {
-      await ok(site.console("config:delete", ...internet));
-    }
+  {
+    title: "the GeoIP task without an address fetches nothing, and cannot set up what is not there",
+    check: async (site) => {
+      await site.value("DELETE FROM matomo_option WHERE option_name LIKE 'geoip2.%'");
+      await setOption(site, "geoip2.autosetup", "1");
+      const internet = ["--section=General", "--key=enable_internet_features"];
+      await ok(site.console("config:set", ...internet, "--value=1"));
+      try {
+        const task = "Piwik\\Plugins\\GeoIp2\\GeoIP2AutoUpdater.update";
+        const { output } = await site.console("core:run-scheduled-tasks", "--force", task);
+        assert.match(output, /Invalid provider ID 'geoip2php'/);
+        assert.equal(await option(site, "geoip2.autosetup"), "");
+      } finally {
+        await ok(site.console("config:delete", ...internet));
+      }
+    },
   },
-});
+];
 
 const reports: Claim[] = [
   {

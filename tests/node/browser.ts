@@ -9,7 +9,7 @@ import * as https from "node:https";
 import type { AddressInfo } from "node:net";
 import * as path from "node:path";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
-import { generate } from "selfsigned";
+import { certificateOf } from "../certificate";
 import { chromium, ensureTool } from "../tools";
 import { milliseconds } from "../waits";
 
@@ -78,12 +78,7 @@ async function openPage(browser: Browser, host: string) {
  * controller, which sets the headers, is reached by `url`.
  */
 async function endTls(host: string, url: string) {
-  const altNames = [{ type: 2 as const, value: host }];
-  const { private: key, cert } = await generate([{ name: "commonName", value: host }], {
-    algorithm: "sha256",
-    keySize: 2048,
-    extensions: [{ name: "subjectAltName", altNames }],
-  });
+  const { key, cert } = await certificateOf(host);
   const server = https.createServer({ key, cert }, (request, response) => {
     const { method, headers } = request;
     const options = { method, headers, agent: false };

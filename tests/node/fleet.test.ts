@@ -8,7 +8,7 @@ import * as http from "node:http";
 import * as https from "node:https";
 import type { AddressInfo } from "node:net";
 import * as path from "node:path";
-import { generate } from "selfsigned";
+import { certificateOf } from "../certificate";
 import { benchOf, type FleetBench } from "../fleet/bench";
 import { eventually, within } from "../waits";
 import { HOST, type NodeSite, sharedSite } from "./harness";
@@ -22,13 +22,10 @@ describe("the fleet command on a running site", () => {
   before(async () => {
     site = await sharedSite();
     bench = await benchOf(site);
-    const pem = await generate([{ name: "commonName", value: HOST }], {
-      keySize: 2048,
-      extensions: [{ name: "subjectAltName", altNames: [{ type: 2, value: HOST }] }],
-    });
+    const pem = await certificateOf(HOST);
     certificate = path.join(site.folder, "front.pem");
     await fs.writeFile(certificate, pem.cert);
-    front = https.createServer({ key: pem.private, cert: pem.cert }, (request, response) => {
+    front = https.createServer(pem, (request, response) => {
       const { method, url, headers } = request;
       const forwarded = { ...headers, "x-forwarded-proto": "https" };
       const options = { method, path: url, headers: forwarded, agent: false };

@@ -164,7 +164,7 @@ async function runMocha(
   interrupted.addEventListener("abort", () => child.kill());
   const ended = new AbortController();
   const stuck = endStuck(events, ended.signal, () => child.kill("SIGKILL"));
-  await new Promise((resolve) => child.once("exit", resolve));
+  await Promise.race([new Promise((resolve) => child.once("exit", resolve)), child]);
   ended.abort();
   // Before its output is at its end: what it left may hold that open.
   const left = await removeLeftovers(temporary, evidence);

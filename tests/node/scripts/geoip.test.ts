@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { gzipSync } from "node:zlib";
-import { generate } from "selfsigned";
+import { certificateOf } from "../../certificate";
 import { eventually } from "../../waits";
 import { geoDatabase } from "./geo-database";
 import type { Running } from "./sandbox";
@@ -31,11 +31,7 @@ describe("the GeoIP database", () => {
 
   /** Serves what is in the folder `served`, and says what it was asked for. */
   async function startProvider(): Promise<void> {
-    const { private: key, cert } = await generate([{ name: "commonName", value: PROVIDER }], {
-      keySize: 2048,
-      extensions: [{ name: "subjectAltName", altNames: [{ type: 2, value: PROVIDER }] }],
-    });
-    const tls = site.sandbox.files("tls", { key, cert });
+    const tls = site.sandbox.files("tls", await certificateOf(PROVIDER));
     fs.copyFileSync(path.join(tls, "cert"), site.path("webTmp", "ca.pem"));
     served = site.sandbox.files("served", {});
     const server = `

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
-import { generate } from "selfsigned";
+import { certificateOf } from "../../certificate";
 import { geoDatabase } from "./geo-database";
 import { HOST, REAL, Site, WEB_USER } from "./site";
 
@@ -23,11 +23,7 @@ describe("system check", () => {
     assert.equal(installed.status, 0, installed.output);
     await site.startWeb();
     // What the ingress does: TLS ends here, and the visitor's address goes into a header.
-    const { private: key, cert } = await generate([{ name: "commonName", value: HOST }], {
-      keySize: 2048,
-      extensions: [{ name: "subjectAltName", altNames: [{ type: 2, value: HOST }] }],
-    });
-    const tls = site.sandbox.files("tls", { key, cert });
+    const tls = site.sandbox.files("tls", await certificateOf(HOST));
     const front = `
       const fs = require("node:fs"), http = require("node:http");
       const tls = { key: fs.readFileSync("/tls/key"), cert: fs.readFileSync("/tls/cert") };

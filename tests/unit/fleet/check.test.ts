@@ -4,7 +4,7 @@ import { once } from "node:events";
 import * as https from "node:https";
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, describe, it } from "mocha";
-import { generate } from "selfsigned";
+import { certificateOf } from "../../certificate";
 import { checkSite, dateIn, type SiteAccess } from "../../../fleet/check";
 
 const DOMAIN = "matomo.example.com";
@@ -57,10 +57,8 @@ describe("fleet check", () => {
   };
 
   before(async () => {
-    const pem = await generate([{ name: "commonName", value: DOMAIN }], {
-      extensions: [{ name: "subjectAltName", altNames: [{ type: 2, value: DOMAIN }] }],
-    });
-    server = https.createServer({ key: pem.private, cert: pem.cert }, (request, response) => {
+    const pem = await certificateOf(DOMAIN);
+    server = https.createServer(pem, (request, response) => {
       urls.push(request.url!);
       const url = new URL(request.url!, `https://${DOMAIN}`);
       if (url.pathname === "/matomo.php") {
