@@ -4,6 +4,7 @@
  */
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
+import { parse } from "yaml";
 
 /** How one artefact is made, in a copy of its folder, into an empty folder. */
 export interface Artefact {
@@ -135,17 +136,27 @@ export const customResources: Artefact = {
   name: "crds",
   title: "cert-manager's and Gateway API's resource definitions",
   modules: ["github.com/cert-manager/cert-manager", "sigs.k8s.io/gateway-api"],
+  // Of the kinds that something here makes or reads, without their texts: each definition costs every
+  // new API server time, and the texts are most of it.
   files: async ([certManager, gatewayApi], _buildFolder, outputFolder) => {
-    const folders = [
-      path.join(certManager, "deploy", "crds"),
-      path.join(gatewayApi, "config", "crd", "standard"),
-    ];
-    for (const folder of folders) {
-      for (const file of (await fs.readdir(folder)).filter((name) => /\.io_.*\.yaml$/.test(name))) {
-        await fs.writeFile(
-          path.join(outputFolder, file),
-          await fs.readFile(path.join(folder, file)),
+    const kinds = {
+      [path.join(certManager, "deploy", "crds")]: [
+        ...["cert-manager.io_certificates", "cert-manager.io_clusterissuers"],
+        "cert-manager.io_issuers",
+      ],
+      [path.join(gatewayApi, "config", "crd", "standard")]: [
+        ...["gateway.networking.k8s.io_gatewayclasses", "gateway.networking.k8s.io_gateways"],
+        "gateway.networking.k8s.io_httproutes",
+      ],
+    };
+    for (const [folder, names] of Object.entries(kinds)) {
+      for (const name of names) {
+        const definition = parse(await fs.readFile(path.join(folder, `${name}.yaml`), "utf8"));
+        // A property of that name is an object.
+        const text = JSON.stringify(definition, (key, value) =>
+          key === "description" && typeof value === "string" ? undefined : value,
         );
+        await fs.writeFile(path.join(outputFolder, `${name}.json`), text);
       }
     }
   },

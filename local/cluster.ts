@@ -226,7 +226,9 @@ async function applyBase(cluster: Cluster, definitions: string, simulatedNodes: 
   if (existsSync(file) && (await fs.readFile(file, "utf8")) === text) {
     return;
   }
-  const apply = ["apply", "--server-side", "--field-manager=embedded-cluster", "-f"];
+  // Its definitions are checked by the server; the texts that kubectl would check by cost it seconds.
+  const options = ["--server-side", "--validate=ignore", "--field-manager=embedded-cluster"];
+  const apply = ["apply", ...options, "-f"];
   const standIns = path.join(checkout, "local", "standins", "crds");
   await cluster.kubectl([...apply, definitions, "-f", standIns]);
   const settled = `--timeout=${localSeconds("clusterSettles")}s`;
