@@ -64,6 +64,7 @@ export async function openEngine(
   for (const folder of [stateFolder, stacks, backend, home]) {
     await fs.mkdir(folder, { recursive: true, mode: 0o700 });
   }
+  await withoutLog(home);
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     PATH: await enginePath(home, project, options.standIns ?? "missing", options),
@@ -110,6 +111,17 @@ export async function openEngine(
       return run([...args, "--stack", options.stack, ...fileArgs], options);
     },
   };
+}
+
+/**
+ * Keeps the engine from writing every step, encrypted, to its home: that is half of what a preview costs,
+ * nobody reads it, and no setting turns it off. It goes on without where the folder cannot be made.
+ */
+async function withoutLog(home: string): Promise<void> {
+  const folder = path.join(home, "logs");
+  if (existsSync(folder) && (await fs.stat(folder)).isFile()) return;
+  await fs.rm(folder, { recursive: true, force: true });
+  await fs.writeFile(folder, "The engine of this folder writes no log.\n");
 }
 
 /** What whoever asks DigitalOcean's API by itself reads, where the stand-in's cloud runs. */

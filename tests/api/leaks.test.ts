@@ -57,6 +57,12 @@ describe("secrets in clear", () => {
     }
   });
 
+  it("and the engine has kept no log of its steps in its home", async () => {
+    for (const { folder } of sites) {
+      assert.ok((await fs.stat(path.join(folder, "pulumi", "logs"))).isFile());
+    }
+  });
+
   it("none in stack outputs, a preview as JSON, a diff or a history", async () => {
     const printing: [string[], RegExp][] = [
       [["stack", "output", "--json"], /"adminUser"/],

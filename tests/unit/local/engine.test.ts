@@ -58,6 +58,10 @@ describe("engine", () => {
     assert.match(env.PULUMI_CONFIG_PASSPHRASE!, /^[\w-]{43}$/);
     assert.equal(fs.statSync(state).mode & 0o777, 0o700);
     assert.equal(fs.statSync(path.join(state, "passphrase")).mode & 0o777, 0o600);
+    assert.ok(
+      fs.statSync(path.join(env.PULUMI_HOME!, "logs")).isFile(),
+      "the engine can log to it",
+    );
   });
 
   it("makes the passphrase once, also for two runs at the same time", async () => {
