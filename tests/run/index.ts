@@ -23,8 +23,8 @@ import { type Wanted, wanted } from "./tiers";
 
 /** What a run leaves: XML files, what each tier printed, and evidence of failures. */
 const REPORTS = path.join("reports", "tests");
-/** Tiers that run at the same time: each of them waits for a third of its time. */
-const AT_ONCE = Math.min(2, os.availableParallelism());
+/** Tiers that run at the same time, more than there are cores: each of them waits for much of its time. */
+const AT_ONCE = Math.min(3, os.availableParallelism() + 1);
 
 runCommand(async () => {
   await new Command("npm test --")
@@ -136,6 +136,7 @@ async function runMocha(
 ) {
   // Short: the paths of sockets in it have a limit.
   const temporary = await fs.mkdtemp(path.join(await fs.realpath(os.tmpdir()), "mt-"));
+  await shareCompiled(temporary);
   const evidence = path.resolve(REPORTS, "evidence", name);
   const events = path.join(REPORTS, `${name}.events`);
   const xunit = path.join(REPORTS, `${name}.xml`);
@@ -172,6 +173,14 @@ async function runMocha(
   if (await stuck) left.push("open handles, which kept mocha from ending");
   const seen = readEvents(events);
   return { events: seen, broke: await breakOf(seen, exitCode, signal, log.file), left };
+}
+
+/** Has tsx find in a folder for temporary files what it compiled in this process's own. */
+async function shareCompiled(temporary: string): Promise<void> {
+  const name = `tsx-${process.geteuid?.() ?? os.userInfo().username}`;
+  const compiled = path.join(os.tmpdir(), name);
+  await fs.mkdir(compiled, { recursive: true });
+  await fs.symlink(compiled, path.join(temporary, name));
 }
 
 /** Ends a mocha that has said its end and does not go: something still runs in it. True if it had to. */

@@ -1,11 +1,13 @@
-/** The tiers of the tests: each is a folder, and runs in a process of its own. */
+/** The tiers of the tests: each is a folder below tests/, and runs in a process of its own. */
 import { readdirSync } from "node:fs";
 import * as path from "node:path";
 import { checkout } from "../../local/paths";
 
 export interface Tier {
-  /** Its folder below tests/. */
+  /** As it is asked for: the last part of its folder. */
   name: string;
+  /** What it has of another tier's folder, from there. Default: its folder is called as it is. */
+  within?: string;
   /** What it runs on: npm alone, the embedded engine and cluster, or a real node beside them. */
   on: "npm" | "cluster" | "node";
 }
@@ -14,19 +16,28 @@ export interface Tier {
 export const tiers: Tier[] = [
   { name: "node", on: "node" },
   { name: "unit", on: "npm" },
-  { name: "policy", on: "npm" },
-  { name: "fleet", on: "cluster" },
   { name: "api", on: "cluster" },
+  { name: "policy", on: "npm" },
+  { name: "scripts", within: "node", on: "node" },
+  { name: "fleet", on: "cluster" },
   { name: "adoption", on: "cluster" },
   { name: "incidents", on: "cluster" },
 ];
 
+function folderOf({ within = "", name }: Tier): string {
+  return path.join("tests", within, name);
+}
+
 /** The test files of a tier, as paths within the checkout. */
 export function testFiles(tier: Tier): string[] {
-  const folder = path.join("tests", tier.name);
+  const folder = folderOf(tier);
   const names = readdirSync(path.join(checkout, folder), { recursive: true, encoding: "utf8" });
   const tests = names.filter((name) => name.endsWith(".test.ts"));
-  return tests.map((name) => path.join(folder, name)).sort();
+  const others = tiers.filter(({ within }) => within === tier.name).map(folderOf);
+  return tests
+    .map((name) => path.join(folder, name))
+    .filter((file) => !others.some((other) => file.startsWith(other + path.sep)))
+    .sort();
 }
 
 /** What a run is asked for: tiers, each with its files. */

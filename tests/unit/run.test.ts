@@ -35,9 +35,18 @@ describe("what tests a name stands for", () => {
     );
   });
 
+  it("a tier without what another one has of its folder; the folder with it", () => {
+    const [node] = wanted(["node"]);
+    assert.ok(node.files.length > 1 && !node.files.some((file) => file.includes("scripts")));
+    assert.deepEqual(
+      wanted(["tests/node"]).map(({ tier }) => tier.name),
+      ["node", "scripts"],
+    );
+  });
+
   for (const name of ["units", "tests/unit/runn.test.ts", "tests/run/page.ts", ""]) {
     it(`nothing: "${name}" is refused, with what there is`, () => {
-      assert.throws(() => wanted([name]), /^Error: no tests are called .*unit, policy/);
+      assert.throws(() => wanted([name]), /^Error: no tests are called .*node, unit/);
     });
   }
 

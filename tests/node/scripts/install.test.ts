@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import { compareVersions } from "../../../components/versions";
+import { drawn } from "../../soak";
 import { eventually } from "../../waits";
 import { statedVersion } from "../version";
 import type { Running } from "./sandbox";
@@ -368,7 +369,7 @@ describe("install that is killed", () => {
     assert.notEqual(await site.value(`SHOW COLUMNS FROM ${column}`), "");
   });
 
-  it("at ten points ends in the same site, nothing doubled, nothing broken", async () => {
+  it("at any of ten points ends in the same site, nothing doubled, nothing broken", async () => {
     const fresh = async () => {
       await site.value(
         `SELECT CONCAT('DROP TABLE ', GROUP_CONCAT(table_name)) INTO @drop
@@ -388,7 +389,7 @@ describe("install that is killed", () => {
     const whole = open.output().match(/passed/g)!.length;
     await close(open);
     assert.ok(whole > 20, `${whole} commands`);
-    for (let kill = 1; kill <= 10; kill++) {
+    for (const kill of drawn([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 3)) {
       await fresh();
       const held = await gate(Math.round((whole * kill) / 11));
       const running = await site.spawnInstall();
