@@ -3,8 +3,12 @@
  * archived (incidents 2, 3 and 4). The words of each false success are in scripts/archive.test.ts.
  */
 import * as assert from "node:assert/strict";
+import { isSoak } from "../soak";
 import { eventually } from "../waits";
 import { HOST, type Live, type NodeSite, sharedSite } from "./harness";
+
+/** Distinct pages of one day; ten of them in a visit. */
+const PAGES = isSoak ? 30_000 : 1_000;
 
 describe("the archive job", () => {
   let site: NodeSite;
@@ -87,5 +91,31 @@ describe("the archive job", () => {
     });
     assert.ok(!refused.succeeded, refused.log);
     assert.match(refused.log, /ERROR: the site did not answer for 3 s/);
+  });
+
+  it(`archives ${PAGES} page views of a day, no two alike, within the web pod's memory`, async () => {
+    const pages = Array.from({ length: PAGES }, (_, page) => {
+      const visitor = String(Math.floor(page / 10)).padStart(8, "0");
+      return `${visitor}-page-${page}`;
+    });
+    const left = pages.values();
+    const reader = async () => {
+      for (const page of left) assert.equal(await site.track(page), 200, page);
+    };
+    await Promise.all(Array.from({ length: 8 }, reader));
+    const date = await site.query("SELECT DATE(MAX(visit_last_action_time)) FROM matomo_log_visit");
+    // The last run may be too young for another one of the same day.
+    const what = { idSites: "1", dates: date, period: "day", cascadeDown: "1" };
+    await site.api("CoreAdminHome.invalidateArchivedReports", what);
+    const wait = isSoak ? "largeJobEnds" : "jobEnds";
+    await site.makeJob("matomo-archive", "archive-many");
+    const { succeeded, log } = await site.jobResult("archive-many", wait);
+    assert.ok(succeeded, log);
+    const pageUrl = `https://${HOST}/${pages.at(-1)}`;
+    const which = { idSite: "1", period: "day", date, pageUrl };
+    const [report] = Object.values(await site.api("Actions.getPageUrl", which)) as Live[];
+    assert.equal(Number(report.nb_hits), 1);
+    await site.memory("web");
+    await site.assertNoneKilled("web");
   });
 });
