@@ -62,6 +62,9 @@ export interface Result {
 /** A container that runs: what it said so far, and how it ended. */
 export type Running = ChildProcess & { finished: Promise<Result>; output: () => string };
 
+/** Who is asked for every other name: as in the node's pods. */
+export const NAME_SERVER = "10.255.255.53";
+
 /** Host names of the pods, and of who has the GeoIP database; all of them live on one loopback. */
 const HOSTS = [
   "matomo",
@@ -115,7 +118,9 @@ export class Sandbox implements Observed {
     observe(this);
     // A front end of a test may take port 443, without a capability.
     const ports = "echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start";
-    const script = `ip link set lo up && ${ports} && echo up && exec sleep infinity`;
+    // Where the images look for names; nobody answers, unless a test does.
+    const names = `ip address add ${NAME_SERVER} dev lo`;
+    const script = `ip link set lo up && ${names} && ${ports} && echo up && exec sleep infinity`;
     const network = spawn("unshare", ["--net", "bash", "-c", script], {
       stdio: ["ignore", "pipe", "inherit"],
     });
