@@ -4,7 +4,7 @@ import { clusterProvider, findCluster } from "./components/cluster";
 import { withholdDebugMessages } from "./components/debug-log";
 import { assertDeployable, survey } from "./components/live";
 import { oneFieldManager } from "./components/ownership";
-import { parseSettings } from "./components/settings";
+import { parseSettings, settingsWarnings } from "./components/settings";
 import { MatomoSite } from "./components/site";
 import { stackConfiguration } from "./components/configuration";
 
@@ -12,6 +12,7 @@ withholdDebugMessages();
 
 export = async (): Promise<pulumi.Inputs> => {
   const settings = parseSettings(stackConfiguration());
+  for (const warning of settingsWarnings(settings)) await pulumi.log.warn(warning);
   const { kubeconfig, region } = await findCluster(settings.cluster);
   const live = await survey(kubeconfig);
   assertDeployable(settings, live);

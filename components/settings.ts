@@ -6,6 +6,7 @@
  * Nothing reaches the engine before it has passed.
  */
 import { z } from "zod";
+import { largestDatabase, roomForBackup } from "./backup-size";
 import { databaseCapacity, webCapacity } from "./capacity";
 import { Refusal } from "./failure";
 import { mebibytes } from "./quantity";
@@ -204,6 +205,24 @@ export function parseSettings(raw: Record<string, string>): Settings {
   ];
   if (!parsed.success || problems.length) throw new SettingsError(problems);
   return parsed.data;
+}
+
+/**
+ * What a stack can be deployed with, and will be sorry for: a line each, with the key that it is about. An
+ * `up` says them as warnings, and a pull request's comment has them.
+ */
+export function settingsWarnings({ storage, backup }: Settings): string[] {
+  const gibibytes = (mib: number, round: (tenths: number) => number) =>
+    `${round((mib / 1024) * 10) / 10}Gi`;
+  const [database, volume] = [mebibytes(storage.database), mebibytes(storage.backup)];
+  const needed = roomForBackup(database);
+  if (needed <= volume) return [];
+  return [
+    `matomo:storage.backup: found "${storage.backup}", which has no room for a backup of a database that ` +
+      `fills its volume of ${storage.database}: making and proving one takes ${gibibytes(needed, Math.ceil)}, and ` +
+      `the ${backup.retentionDays} days of matomo:backup.retentionDays come on top. Backups fail from ` +
+      `${gibibytes(largestDatabase(volume), Math.floor)} of database on: grow the volume before`,
+  ];
 }
 
 /** The IngressClass or GatewayClass: the stated one, or what DOKS clusters have. */

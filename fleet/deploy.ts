@@ -92,6 +92,7 @@ function details(output: Output, outcome: Outcome<OperationReport>): string[] {
     const where = urn === undefined ? "" : ` ${urn.split("::").slice(-2).join(" ")}`;
     lines.push(`${mandatory ? "mandatory" : "advisory"} ${rule}${where}: ${message}`);
   }
+  lines.push(...(report?.warnings ?? []).map((text) => output.color("yellow", `warning: ${text}`)));
   const errors = report ? report.errors : [reason(outcome.error)];
   if (outcome.error !== undefined) lines.push(...errors);
   if (!lines.length) return [];

@@ -1,5 +1,6 @@
 /** One operation of the engine, as its events tell it; `preview`, `up` and `drift` read it. */
 import type { EngineEvent, StepEventMetadata } from "@pulumi/pulumi/automation";
+import type { DiagnosticEvent } from "@pulumi/pulumi/automation/events";
 import { Failure } from "./errors";
 import type { Progress } from "./run";
 
@@ -31,6 +32,8 @@ export interface OperationReport {
   /** Only what is not `same`. */
   steps: Step[];
   violations: Violation[];
+  /** What the program says of the settings. */
+  warnings: string[];
   /** Errors that the engine, a provider or the program printed. */
   errors: string[];
 }
@@ -55,9 +58,17 @@ function why({ errors, violations }: OperationReport): string {
   return texts.join("\n") || "the engine did not say why";
 }
 
+/** A warning of the program about its settings, and none of a provider's. */
+export function isOwnWarning({ severity, message }: DiagnosticEvent): boolean {
+  return severity === "warning" && withoutMarkup(message).startsWith("matomo:");
+}
+
 /** Collects the events of one operation. */
 export class EventReader {
-  readonly report: OperationReport = { counts: {}, steps: [], violations: [], errors: [] };
+  readonly report: OperationReport = {
+    ...{ counts: {}, steps: [], violations: [] },
+    ...{ warnings: [], errors: [] },
+  };
 
   constructor(private readonly progress: Progress) {}
 
@@ -77,6 +88,9 @@ export class EventReader {
     if (diagnosticEvent?.severity === "error") {
       const text = withoutMarkup(diagnosticEvent.message);
       if (!this.report.errors.includes(text)) this.report.errors.push(text);
+    }
+    if (diagnosticEvent && isOwnWarning(diagnosticEvent)) {
+      this.report.warnings.push(withoutMarkup(diagnosticEvent.message).trim());
     }
     if (summaryEvent) {
       this.report.counts = { ...summaryEvent.resourceChanges };

@@ -40,6 +40,7 @@ function render({ stacks }: Report, length: number): string {
     table(stacks),
     atRisk(stacks, length),
     violations(stacks, length),
+    warnings(stacks, length),
     ...stacks.map((stack) => details(stack, length)),
     notes(stacks),
   ];
@@ -99,6 +100,16 @@ function violations(stacks: StackReport[], length: number): string[] {
   }
   const lines = [...found].map(([line, names]) => `- ${names.map(quote).join(", ")}: ${line}`);
   return lines.length ? ["### Violations", "", ...list(lines, length)] : [];
+}
+
+/** What the program says of the settings, once, with the stacks that it is about. */
+function warnings(stacks: StackReport[], length: number): string[] {
+  const said = [...new Set(stacks.flatMap(({ warnings }) => warnings))];
+  const lines = said.map((warning) => {
+    const names = stacks.filter(({ warnings }) => warnings.includes(warning));
+    return `- ${names.map(({ stack }) => quote(stack)).join(", ")}: ${quote(warning)}`;
+  });
+  return lines.length ? ["### Warnings", "", ...list(lines, length)] : [];
 }
 
 function details(stack: StackReport, length: number): string[] {

@@ -9,7 +9,7 @@ import type {
 } from "@pulumi/pulumi/automation/events";
 import { unknownValue } from "@pulumi/pulumi/runtime/rpc";
 import { z } from "zod";
-import { withoutMarkup } from "../operation";
+import { isOwnWarning, withoutMarkup } from "../operation";
 import type { Change, Violation } from "./report";
 import { fromEvent } from "./violations";
 
@@ -48,6 +48,8 @@ export interface Summary {
   objects: number;
   changes: Change[];
   violations: Violation[];
+  /** What the program says of the settings. */
+  warnings: string[];
   /** What the engine and the program reported as errors. */
   errors: string[];
 }
@@ -65,6 +67,7 @@ export function summarise(events: EngineEvent[]): Summary {
   const objects = new Set<string>();
   const changes = new Map<string, Change>();
   const violations: Violation[] = [];
+  const warnings: string[] = [];
   const errors: string[] = [];
   for (const { resourcePreEvent, policyEvent, diagnosticEvent } of events) {
     if (resourcePreEvent) {
@@ -75,9 +78,11 @@ export function summarise(events: EngineEvent[]): Summary {
       violations.push(fromEvent(policyEvent));
     } else if (diagnosticEvent && isFailure(diagnosticEvent)) {
       errors.push(withoutMarkup(diagnosticEvent.message));
+    } else if (diagnosticEvent && isOwnWarning(diagnosticEvent)) {
+      warnings.push(withoutMarkup(diagnosticEvent.message).trim());
     }
   }
-  return { objects: objects.size, changes: [...changes.values()], violations, errors };
+  return { objects: objects.size, changes: [...changes.values()], violations, warnings, errors };
 }
 
 function remember(changes: Map<string, Change>, metadata: StepEventMetadata): void {

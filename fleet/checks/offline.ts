@@ -3,7 +3,7 @@
  * needs npm alone, so that a fork's pull request, which gets no credentials, is judged too.
  */
 import { Command } from "commander";
-import { SettingsError } from "../../components/settings";
+import { SettingsError, settingsWarnings } from "../../components/settings";
 import { checkAll } from "../../policy/core/pack";
 import { rules } from "../../policy/rules";
 import { reason } from "../errors";
@@ -23,12 +23,14 @@ async function checkOffline(fleet: Fleet, stack: Stack): Promise<StackReport> {
     objects: 0,
     changes: [],
     violations: [],
+    warnings: [],
   };
   try {
     const settings = await readSettings(fleet, stack);
     const { resources } = await renderSettings(settings, { stack: name, withFieldManager: true });
     const violations = checkAll(rules, resources).map(fromFinding);
-    return { ...report, objects: resources.length, violations };
+    const warnings = settingsWarnings(settings);
+    return { ...report, objects: resources.length, violations, warnings };
   } catch (error) {
     // One broken stack does not keep the others from being judged.
     if (!(error instanceof SettingsError)) console.error(error);

@@ -30,8 +30,8 @@ async function checkPreview(fleet: Fleet, stack: Stack, policyPack: string): Pro
   } catch (error) {
     failure = reason(error);
   }
-  const { objects, changes, violations, errors } = summarise(events);
-  const report: StackReport = { stack: stack.name, by: "preview", objects, changes, violations };
+  const { errors, ...found } = summarise(events);
+  const report: StackReport = { stack: stack.name, by: "preview", ...found };
   // A violation ends the preview too, with an error that only says that it did.
   const said = errors.filter((text) => !isBlocked(report) || text !== "preview failed");
   const error = said.length || isBlocked(report) ? said.join("\n\n") || undefined : failure;
@@ -46,8 +46,8 @@ const check =
       return checkPreview(fleet, stack, policyPack);
     });
     return outcomes.map(({ stack, value, error }) => {
-      const none = { stack, by: "preview" as const, objects: 0, changes: [], violations: [] };
-      return value ?? { ...none, error: reason(error) };
+      const none = { objects: 0, changes: [], violations: [], warnings: [] };
+      return value ?? { stack, by: "preview" as const, ...none, error: reason(error) };
     });
   };
 

@@ -35,6 +35,8 @@ const stackSchema = z.strictObject({
   objects: z.int(),
   changes: z.array(changeSchema),
   violations: z.array(violationSchema),
+  /** What the program says of the settings. */
+  warnings: z.array(z.string()),
   /** Why the stack could not be judged at all. */
   error: z.string().optional(),
 });
@@ -73,7 +75,7 @@ export function asText({ stacks }: Report): string {
 }
 
 function stackText(report: StackReport): string[] {
-  const { stack, objects, changes, violations, error } = report;
+  const { stack, objects, changes, violations, warnings, error } = report;
   const verdict = error ? "failed" : plural(violations.length, "violation");
   const facts = [plural(objects, "object"), verdict];
   if (report.by === "preview") facts.splice(1, 0, plural(changes.length, "change"));
@@ -81,6 +83,7 @@ function stackText(report: StackReport): string[] {
     `${isBlocked(report) ? "✗" : "✓"} ${stack}: ${facts.join(", ")}`,
     ...(error ? [indented(error)] : []),
     ...violations.map(({ rule, level, message }) => indented(`${rule} (${level}): ${message}`)),
+    ...warnings.map((warning) => indented(`warning: ${warning}`)),
   ];
 }
 

@@ -1,5 +1,8 @@
 /** `preview` and `up` on two stacks of which one fails. */
 import assert from "node:assert/strict";
+import * as fs from "node:fs/promises";
+import * as path from "node:path";
+import { parseDocument } from "yaml";
 import { type FleetBench, type FleetResult, sharedBench, stackFiles, type Ending } from "./bench";
 
 describe("fleet preview and up", () => {
@@ -72,6 +75,24 @@ describe("fleet preview and up", () => {
     );
     assert.equal(exitCode, 130, stderr);
     assert.match(stdout, /^liberty +ok .*\nyonks +FAILED .*\n\nyonks\n {2}interrupted$/m);
+  });
+
+  it("says what the program warns of, and that is no failure", async () => {
+    const file = path.join(bench.stacks, "Pulumi.liberty.yaml");
+    const before = await fs.readFile(file, "utf8");
+    try {
+      const stack = parseDocument(before);
+      stack.setIn(["config", "matomo:storage", "database"], "100Gi");
+      await fs.writeFile(file, String(stack));
+      const { stdout, exitCode } = await bench.run("preview", "liberty");
+      assert.equal(exitCode, 0, stdout);
+      assert.match(
+        stdout,
+        /^ {2}warning: matomo:storage\.backup: found "20Gi", which has no room/m,
+      );
+    } finally {
+      await fs.writeFile(file, before);
+    }
   });
 
   it("exits 0 when nothing is wrong", async () => {

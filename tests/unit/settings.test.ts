@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { largestDatabase, roomForBackup } from "../../components/backup-size";
 import { conflictsWithLive, type Live } from "../../components/live";
-import { parseSettings, requestLimit, SettingsError } from "../../components/settings";
+import {
+  parseSettings,
+  requestLimit,
+  SettingsError,
+  settingsWarnings,
+} from "../../components/settings";
+import { checkout } from "../../local/paths";
 import { MINIMAL } from "../render";
 
 /** The least that a stack states, changed; undefined takes a key out. */
@@ -550,4 +559,34 @@ describe("settings that are accepted", () => {
   for (const [what, changes] of good) {
     it(what, () => assert.deepEqual(faults(changes), []));
   }
+});
+
+describe("settings that somebody will be sorry for", () => {
+  const warningsOf = (storage: Record<string, string>) =>
+    settingsWarnings(parseSettings(configuration(at("storage", storage))));
+
+  it("a database that its backup volume has no room to back up, with numbers", () => {
+    const [warning, ...more] = warningsOf({ database: "100Gi", backup: "20Gi" });
+    assert.deepEqual(more, []);
+    assert.match(warning, /^matomo:storage\.backup: found "20Gi".* 100Gi: /);
+    assert.match(warning, /takes 160\.3Gi, and the 30 days/);
+    assert.match(warning, /fail from 12\.3Gi of database on/);
+  });
+
+  it("none by default, nor with just enough room", () => {
+    assert.deepEqual(warningsOf({}), []);
+    assert.deepEqual(warningsOf({ database: "10Gi", backup: "17Gi" }), []);
+    assert.equal(warningsOf({ database: "10Gi", backup: "16Gi" }).length, 1);
+  });
+
+  it("by the reckoning of the backup's own script", () => {
+    const script = fs.readFileSync(
+      path.join(checkout, "components", "scripts", "backup.sh"),
+      "utf8",
+    );
+    assert.match(script, /need=\$\(\(data_bytes \* 16 \/ 10 \+ 300 \* 1024 \* 1024\)\)/);
+    assert.equal(roomForBackup(1000), 1900);
+    assert.equal(largestDatabase(1900), 1000);
+    assert.equal(largestDatabase(100), 0);
+  });
 });

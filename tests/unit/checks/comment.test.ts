@@ -9,6 +9,7 @@ const stack = (name: string, more: Partial<StackReport> = {}): StackReport => ({
   objects: 50,
   changes: [],
   violations: [],
+  warnings: [],
   ...more,
 });
 
@@ -49,6 +50,20 @@ describe("the comment", () => {
     assert.equal(lineOf(text, "| personal"), "| personal | ✅ | 0 | 0 | 0 | 0 | 0 |");
     assert.equal(lineOf(text, "| yonks"), "| yonks | ✅ | 1 | 2 | 0 | 0 | 0 |");
     assert.doesNotMatch(text, /<summary>personal/, "nothing to unfold where nothing changes");
+  });
+
+  it("has each warning of the program once, with the stacks that it is about", () => {
+    const warnings = ["matomo:storage.backup: found `20Gi`, too small"];
+    const text = comment(
+      stack("yonks", { warnings }),
+      stack("personal"),
+      stack("liberty", { warnings }),
+    );
+    const line = lineOf(text, "- yonks, liberty: ");
+    assert.match(line, /matomo:storage\.backup/);
+    assert.equal(text.split("matomo:storage").length, 2);
+    assert.equal(lineOf(text, "| yonks"), "| yonks | ✅ | 0 | 0 | 0 | 0 | 0 |");
+    assert.doesNotMatch(comment(stack("personal")), /Warnings/);
   });
 
   for (const op of ["replace", "delete"] as const) {

@@ -106,6 +106,16 @@ describe("a preview's events", () => {
     assert.match(violations[0].message, /Pod a\/b: image: latest\. Pin it\.$/);
   });
 
+  it("take the program's own warnings of its settings, and nobody else's", () => {
+    const { warnings, errors } = summarise([
+      diagnostic("warning", "<{%fg 1%}>matomo:storage.backup: too small<{%reset%}>\n"),
+      diagnostic("warning", "using pulumi-resource-random from $PATH"),
+      diagnostic("info", "matomo:storage.backup: fine"),
+    ]);
+    assert.deepEqual(warnings, ["matomo:storage.backup: too small"]);
+    assert.deepEqual(errors, []);
+  });
+
   it("take errors, and the warning that no cluster was seen, as failures; no other warning", () => {
     const { errors } = summarise([
       diagnostic("error", "<{%fg 1%}>no such cluster<{%reset%}>\n"),

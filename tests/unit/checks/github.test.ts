@@ -150,7 +150,9 @@ describe("the comment on GitHub", () => {
       const report = path.join(folder, "report.json");
       const summary = path.join(folder, "summary.md");
       const stack = { stack: "liberty", by: "preview" as const, objects: 50 };
-      await writeReport(report, { stacks: [{ ...stack, changes: [], violations: [] }] });
+      await writeReport(report, {
+        stacks: [{ ...stack, changes: [], violations: [], warnings: [] }],
+      });
       const args = ["--report", report, "--pull-request", "7", "--summary", summary];
       const { stdout } = await post(...args);
       assert.equal(stdout, "comment created");

@@ -98,16 +98,19 @@ describe("the engine's events", () => {
       { policyEvent: { policyName: "p", enforcementLevel: "mandatory", message: "m" } },
       { diagnosticEvent: { severity: "error", message: "e" } },
       { diagnosticEvent: { severity: "error", message: "e" } },
+      { diagnosticEvent: { severity: "warning", message: "matomo:storage.backup: w" } },
+      { diagnosticEvent: { severity: "warning", message: "of a provider" } },
       { summaryEvent: { resourceChanges: { replace: 1, same: 1 } } },
     ];
     for (const event of events) reader.read({ ...base, ...event } as never);
-    const { counts, steps, violations, errors } = reader.report;
+    const { counts, steps, violations, warnings, errors } = reader.report;
     assert.deepEqual(counts, { replace: 1, same: 1 });
     assert.deepEqual(
       steps.map(({ op, replaces }) => [op, ...replaces]),
       [["replace", "k"]],
     );
     assert.equal(violations[0].mandatory, true);
+    assert.deepEqual(warnings, ["matomo:storage.backup: w"]);
     assert.deepEqual(errors, ["e"]);
   });
 });
