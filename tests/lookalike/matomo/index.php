@@ -46,7 +46,7 @@ function authenticate(): void
 function api(string $method): void
 {
     $known = ['API.getMatomoVersion', 'CoreAdminHome.runCronArchiving', 'SitesManager.getAllSitesId', 'SitesManager.getSiteFromId', 'VisitsSummary.get',
-        'Actions.getPageUrl', 'CoreAdminHome.invalidateArchivedReports', 'Live.getLastVisitsDetails', 'PrivacyManager.deleteDataSubjects'];
+        'Actions.get', 'Actions.getPageUrl', 'CoreAdminHome.invalidateArchivedReports', 'Live.getLastVisitsDetails', 'PrivacyManager.deleteDataSubjects'];
     $anonymous = !isset($_REQUEST['token_auth']);
     if (!in_array($method, $known, true) || ($anonymous && $method === 'CoreAdminHome.runCronArchiving')) {
         $name = substr((string) strrchr($method, '.'), 1);
@@ -67,6 +67,7 @@ function api(string $method): void
             'SitesManager.getAllSitesId' => Piwik\Plugins\SitesManager\API::getInstance()->getAllSitesId(),
             'SitesManager.getSiteFromId' => Piwik\Db::fetchAll('SELECT * FROM ' . Piwik\Common::prefixTable('site') . ' WHERE idsite = ?', [$site])[0],
             'VisitsSummary.get' => ['nb_visits' => CronArchive::visits($site)],
+            'Actions.get' => ['nb_pageviews' => CronArchive::pageViews($site)],
             'Actions.getPageUrl' => CronArchive::hits($site, $_REQUEST['pageUrl']),
             'CoreAdminHome.invalidateArchivedReports' => CronArchive::invalidate((int) $_REQUEST['idSites']),
             'Live.getLastVisitsDetails' => Piwik\Db::fetchAll('SELECT idvisit AS idVisit FROM ' .

@@ -26,6 +26,8 @@ describe("fleet check", () => {
   let invalidated: string[];
   let timezone: string;
   let sites: number[];
+  /** Whether the day has so many pages that its report does not name each. */
+  let isBusy: boolean;
 
   let answer = (form: URLSearchParams): unknown => {
     const method = form.get("method")!;
@@ -44,7 +46,10 @@ describe("fleet check", () => {
       case "CoreAdminHome.invalidateArchivedReports":
         invalidated.push(form.get("dates")!);
         return ["Success"];
+      case "Actions.get":
+        return archived.length ? { nb_pageviews: archived.length } : [];
       case "Actions.getPageUrl":
+        if (isBusy) return [];
         return archived.includes(form.get("pageUrl")!) ? [{ nb_hits: 1 }] : [];
       case "PrivacyManager.deleteDataSubjects":
         for (const [key, { idVisit }] of visits) {
@@ -97,6 +102,7 @@ describe("fleet check", () => {
     invalidated = [];
     timezone = "UTC";
     sites = [3, 8];
+    isBusy = false;
   });
 
   const check = (archive?: () => Promise<string | undefined>) =>
@@ -116,6 +122,7 @@ describe("fleet check", () => {
       "SitesManager.getAllSitesId",
       "SitesManager.getSiteFromId",
       "Live.getLastVisitsDetails",
+      "Actions.get",
       "CoreAdminHome.invalidateArchivedReports",
       "Actions.getPageUrl",
       "PrivacyManager.deleteDataSubjects",
@@ -125,6 +132,20 @@ describe("fleet check", () => {
     assert.equal(visits.size, 0);
     // The first website that there is: of an adopted site, number 1 may be gone.
     assert.ok(urls.some((url) => url.includes("idsite=3&")));
+  });
+
+  it("goes by the day's sum where the report is too long to name the page", async () => {
+    isBusy = true;
+    archived = ["https://shop.example.com/en/"];
+    await check(async () => {
+      archived.push("https://shop.example.com/en/fleet-check");
+      return undefined;
+    });
+    await assert.rejects(
+      check(async () => undefined),
+      /the report of its page does not show it/,
+    );
+    assert.equal(visits.size, 0);
   });
 
   it("says that there is no website", async () => {

@@ -6,6 +6,8 @@ namespace Piwik;
 final class CronArchive
 {
     private const TODAY_TTL = 900;
+    /** Pages of a day that its report names. */
+    private const MAXIMUM_ROWS = 500;
     private int $requests = 0;
 
     private function log(string $line, string $level = 'INFO'): void
@@ -47,7 +49,10 @@ final class CronArchive
                 VALUES (?, ?, ?, ?, ?, ?, NOW(), ?)", $row);
             $row[1] = 'Actions_actions_url';
             $pages = $name === 'day' ? self::pages($site, $date) : [];
-            $row[6] = gzcompress(serialize(['visits' => $visits, 'pages' => $pages]));
+            // The most seen by name, and of all the sum.
+            arsort($pages);
+            $row[6] = gzcompress(serialize(['visits' => $visits, 'views' => array_sum($pages),
+                'pages' => array_slice($pages, 0, self::MAXIMUM_ROWS)]));
             Db::query("INSERT INTO $blob (idarchive, name, idsite, date1, date2, period, ts_archived, value)
                 VALUES (?, ?, ?, ?, ?, ?, NOW(), ?)", $row);
             $this->requests++;
@@ -113,11 +118,21 @@ final class CronArchive
     /** The report of one page is what was archived: what is removed since is in it until the next run. */
     public static function hits(int $site, string $url): array
     {
+        $hits = self::ofToday($site)['pages'][$url] ?? 0;
+        return $hits ? [['label' => $url, 'nb_hits' => (int) $hits]] : [];
+    }
+
+    public static function pageViews(int $site): int
+    {
+        return (int) (self::ofToday($site)['views'] ?? 0);
+    }
+
+    private static function ofToday(int $site): array
+    {
         [, $blob] = self::tables();
         $value = Db::fetchOne("SELECT value FROM $blob WHERE idsite = ? AND name = 'Actions_actions_url' AND period = 1
             AND date1 = ? ORDER BY idarchive DESC LIMIT 1", [$site, gmdate('Y-m-d')]);
-        $hits = $value ? unserialize(gzuncompress($value))['pages'][$url] ?? 0 : 0;
-        return $hits ? [['label' => $url, 'nb_hits' => (int) $hits]] : [];
+        return $value ? unserialize(gzuncompress($value)) : [];
     }
 
     /** The next run archives the site however recent the last one is. */
