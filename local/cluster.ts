@@ -45,8 +45,8 @@ export interface ClusterOptions extends NodeOptions {
   report?: Report;
 }
 
-/** Before a refused command is tried again, in milliseconds. */
-const refusedPause = 200;
+/** Before a command is tried again, in milliseconds. */
+const pause = 200;
 
 /** Ended in this order: nobody is left without what it speaks to. */
 const stopOrder = [
@@ -164,7 +164,22 @@ async function whileRefused<T>(folder: string, ask: () => Promise<T>): Promise<T
     } catch (error) {
       const runs = daemonPid(folder, "kube-apiserver") !== undefined;
       if (!runs || !wasRefused(error) || Date.now() > deadline) throw error;
-      await delay(refusedPause);
+      await delay(pause);
+    }
+  }
+}
+
+/** Waits again: what was made this moment has no conditions yet, which `kubectl wait` takes for a fault. */
+async function whileWithoutConditions(wait: () => Promise<unknown>): Promise<void> {
+  const deadline = Date.now() + localMilliseconds("clusterSettles");
+  for (;;) {
+    try {
+      await wait();
+      return;
+    } catch (error) {
+      if (!/conditions accessor error: <nil>/.test(String(error)) || Date.now() > deadline)
+        throw error;
+      await delay(pause);
     }
   }
 }
@@ -232,7 +247,9 @@ async function applyBase(cluster: Cluster, definitions: string, simulatedNodes: 
   const standIns = path.join(checkout, "local", "standins", "crds");
   await cluster.kubectl([...apply, definitions, "-f", standIns]);
   const settled = `--timeout=${localSeconds("clusterSettles")}s`;
-  await cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", settled]);
+  await whileWithoutConditions(() =>
+    cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", settled]),
+  );
   await cluster.kubectl([...apply, "-"], text);
   if (simulatedNodes) {
     await cluster.kubectl(["wait", "--for=condition=Ready", "node", "--all", settled]);
