@@ -58,16 +58,20 @@ function why({ errors, violations }: OperationReport): string {
   return texts.join("\n") || "the engine did not say why";
 }
 
-/** A warning of the program about its settings, and none of a provider's. */
-export function isOwnWarning({ severity, message }: DiagnosticEvent): boolean {
-  return severity === "warning" && withoutMarkup(message).startsWith("matomo:");
+/** What the program warns of in its settings; undefined for what a provider or the engine says. */
+export function ownWarning({ severity, message }: DiagnosticEvent): string | undefined {
+  const text = withoutMarkup(message);
+  return severity === "warning" && text.startsWith("matomo:") ? text : undefined;
 }
 
 /** Collects the events of one operation. */
 export class EventReader {
   readonly report: OperationReport = {
-    ...{ counts: {}, steps: [], violations: [] },
-    ...{ warnings: [], errors: [] },
+    counts: {},
+    steps: [],
+    violations: [],
+    warnings: [],
+    errors: [],
   };
 
   constructor(private readonly progress: Progress) {}
@@ -89,9 +93,8 @@ export class EventReader {
       const text = withoutMarkup(diagnosticEvent.message);
       if (!this.report.errors.includes(text)) this.report.errors.push(text);
     }
-    if (diagnosticEvent && isOwnWarning(diagnosticEvent)) {
-      this.report.warnings.push(withoutMarkup(diagnosticEvent.message).trim());
-    }
+    const warning = diagnosticEvent && ownWarning(diagnosticEvent);
+    if (warning !== undefined) this.report.warnings.push(warning);
     if (summaryEvent) {
       this.report.counts = { ...summaryEvent.resourceChanges };
     }

@@ -24,7 +24,7 @@ import {
 import { nodeDaemons, type NodeOptions, openNode, removeTraces } from "./node/node";
 import { baseObjects } from "./objects";
 import { checkout, localContext } from "./paths";
-import { localMilliseconds, localSeconds } from "./patience";
+import { type LocalWait, localMilliseconds, localSeconds } from "./patience";
 import { ensureArtefact, type Report } from "./toolchain";
 
 export interface Cluster {
@@ -156,29 +156,27 @@ export function wasRefused(error: unknown): boolean {
 }
 
 /** Asks an API server that runs again while it refuses the connection. */
-async function whileRefused<T>(folder: string, ask: () => Promise<T>): Promise<T> {
-  const deadline = Date.now() + localMilliseconds("connectionTaken");
+function whileRefused<T>(folder: string, ask: () => Promise<T>): Promise<T> {
+  const isRefused = (error: unknown) =>
+    daemonPid(folder, "kube-apiserver") !== undefined && wasRefused(error);
+  return askAgain(isRefused, "connectionTaken", ask);
+}
+
+/** What was made this moment has no conditions yet, which `kubectl wait` takes for a fault. */
+const hasNoConditions = (error: unknown) => /conditions accessor error: <nil>/.test(String(error));
+
+/** Asks until there is an answer, or an error of another kind, or the patience is at its end. */
+async function askAgain<T>(
+  isPassing: (error: unknown) => boolean,
+  patience: LocalWait,
+  ask: () => Promise<T>,
+): Promise<T> {
+  const deadline = Date.now() + localMilliseconds(patience);
   for (;;) {
     try {
       return await ask();
     } catch (error) {
-      const runs = daemonPid(folder, "kube-apiserver") !== undefined;
-      if (!runs || !wasRefused(error) || Date.now() > deadline) throw error;
-      await delay(pause);
-    }
-  }
-}
-
-/** Waits again: what was made this moment has no conditions yet, which `kubectl wait` takes for a fault. */
-async function whileWithoutConditions(wait: () => Promise<unknown>): Promise<void> {
-  const deadline = Date.now() + localMilliseconds("clusterSettles");
-  for (;;) {
-    try {
-      await wait();
-      return;
-    } catch (error) {
-      if (!/conditions accessor error: <nil>/.test(String(error)) || Date.now() > deadline)
-        throw error;
+      if (!isPassing(error) || Date.now() > deadline) throw error;
       await delay(pause);
     }
   }
@@ -247,7 +245,7 @@ async function applyBase(cluster: Cluster, definitions: string, simulatedNodes: 
   const standIns = path.join(checkout, "local", "standins", "crds");
   await cluster.kubectl([...apply, definitions, "-f", standIns]);
   const settled = `--timeout=${localSeconds("clusterSettles")}s`;
-  await whileWithoutConditions(() =>
+  await askAgain(hasNoConditions, "clusterSettles", () =>
     cluster.kubectl(["wait", "--for=condition=Established", "crd", "--all", settled]),
   );
   await cluster.kubectl([...apply, "-"], text);

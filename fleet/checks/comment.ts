@@ -90,26 +90,28 @@ function atRisk(stacks: StackReport[], length: number): string[] {
 
 /** Each violation once, with the stacks that have it. */
 function violations(stacks: StackReport[], length: number): string[] {
-  const found = new Map<string, string[]>();
-  for (const { stack, violations } of stacks) {
-    for (const { rule, level, message, url } of violations) {
+  const lines = eachOnce(stacks, ({ violations }) =>
+    violations.map(({ rule, level, message, url }) => {
       const why = url ? ` [Why](${url})` : "";
-      const line = `${bold(code(rule), level === "mandatory")} (${level}): ${quote(message)}${why}`;
-      found.set(line, [...(found.get(line) ?? []), stack]);
-    }
-  }
-  const lines = [...found].map(([line, names]) => `- ${names.map(quote).join(", ")}: ${line}`);
+      return `${bold(code(rule), level === "mandatory")} (${level}): ${quote(message)}${why}`;
+    }),
+  );
   return lines.length ? ["### Violations", "", ...list(lines, length)] : [];
 }
 
 /** What the program says of the settings, once, with the stacks that it is about. */
 function warnings(stacks: StackReport[], length: number): string[] {
-  const said = [...new Set(stacks.flatMap(({ warnings }) => warnings))];
-  const lines = said.map((warning) => {
-    const names = stacks.filter(({ warnings }) => warnings.includes(warning));
-    return `- ${names.map(({ stack }) => quote(stack)).join(", ")}: ${quote(warning)}`;
-  });
+  const lines = eachOnce(stacks, ({ warnings }) => warnings.map(quote));
   return lines.length ? ["### Warnings", "", ...list(lines, length)] : [];
+}
+
+/** What is said of stacks, each once, with the names of those that it is said of. */
+function eachOnce(stacks: StackReport[], said: (stack: StackReport) => string[]): string[] {
+  const found = new Map<string, string[]>();
+  for (const stack of stacks) {
+    for (const line of said(stack)) found.set(line, [...(found.get(line) ?? []), stack.stack]);
+  }
+  return [...found].map(([line, names]) => `- ${names.map(quote).join(", ")}: ${line}`);
 }
 
 function details(stack: StackReport, length: number): string[] {

@@ -9,7 +9,7 @@ import type {
 } from "@pulumi/pulumi/automation/events";
 import { unknownValue } from "@pulumi/pulumi/runtime/rpc";
 import { z } from "zod";
-import { isOwnWarning, withoutMarkup } from "../operation";
+import { ownWarning, withoutMarkup } from "../operation";
 import type { Change, Violation } from "./report";
 import { fromEvent } from "./violations";
 
@@ -78,8 +78,9 @@ export function summarise(events: EngineEvent[]): Summary {
       violations.push(fromEvent(policyEvent));
     } else if (diagnosticEvent && isFailure(diagnosticEvent)) {
       errors.push(withoutMarkup(diagnosticEvent.message));
-    } else if (diagnosticEvent && isOwnWarning(diagnosticEvent)) {
-      warnings.push(withoutMarkup(diagnosticEvent.message).trim());
+    } else if (diagnosticEvent) {
+      const warning = ownWarning(diagnosticEvent);
+      if (warning !== undefined) warnings.push(warning);
     }
   }
   return { objects: objects.size, changes: [...changes.values()], violations, warnings, errors };
