@@ -71,6 +71,7 @@ export class Backup extends pulumi.ComponentResource {
       "fetch-state.sh",
       "backup.sh",
       "backup-lib.sh",
+      "read-dump.pl",
       "list-backups.sh",
       "restore.sh",
     );

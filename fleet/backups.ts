@@ -24,6 +24,8 @@ export interface Backup {
   bytes: number;
   tables: number;
   rows: number;
+  /** What the site's user may not read or define, as "kind name": no restore brings it. */
+  leftOut: string[];
   /** How long each part took, in milliseconds. */
   milliseconds: { dump: number; restore: number; proof: number };
 }
@@ -40,6 +42,8 @@ interface Manifest {
   mariadb: string;
   files: Record<string, { bytes: number }>;
   milliseconds: Backup["milliseconds"];
+  /** Not in those of an older program. */
+  leftOut?: string[];
   tables: { rows: number }[];
 }
 
@@ -116,6 +120,7 @@ export function parseList(log: string[]): BackupVolume {
       bytes: Object.values(manifest.files).reduce((sum, { bytes }) => sum + bytes, 0),
       tables: manifest.tables.length,
       rows: manifest.tables.reduce((sum, { rows }) => sum + rows, 0),
+      leftOut: manifest.leftOut ?? [],
       milliseconds: manifest.milliseconds,
     }));
   return { backups, bytes: volume.bytes, free: volume.free };

@@ -37,6 +37,16 @@ file_json() {
   bytes=$(stat --format=%s "$1") && sum=$(sha256sum "$1") || return 1
   printf '{"bytes": %s, "sha256": "%s"}' "$bytes" "${sum%% *}"
 }
+# What the site's user may not read, or not define: named, so that nobody relies on it.
+left_out_json() {
+  local one comma=""
+  while IFS= read -r one; do
+    one=${one//[[:cntrl:]]/?}
+    one=${one//\\/\\\\}
+    printf '%s"%s"' "$comma" "${one//\"/\\\"}"
+    comma=", "
+  done <"$work/left-out"
+}
 write_manifest() {
   local database state
   # Apart: what fails within a text is not noticed.
@@ -56,6 +66,7 @@ write_manifest() {
   },
   "milliseconds": {"dump": $dump_ms, "restore": $restore_ms, "proof": $proof_ms},
   "databaseBytes": $data_bytes,
+  "leftOut": [$(left_out_json)],
   "tables": [$(rows_json)
   ]
 }
@@ -76,13 +87,34 @@ prune() {
   done
 }
 
+# One consistent view of the tables, without a lock on the live site; then the definitions, as many as the
+# site's user may read: a view that is broken, or a routine of somebody else, keeps no table from its backup.
+dump_live() {
+  local views options ignored=()
+  no_tables live >"$work/no-tables" || return 1
+  mapfile -t ignored <"$work/no-tables"
+  live "SELECT table_name FROM information_schema.views WHERE table_schema = DATABASE() ORDER BY 1" \
+    >"$work/views" || return 1
+  mapfile -t views <"$work/views"
+  options=(--defaults-extra-file="$client" "${dump_options[@]}")
+  mariadb-dump "${options[@]}" --skip-triggers "${ignored[@]}" "$DATABASE_NAME" || return 1
+  echo "$separator"
+  options+=(--force --no-data)
+  what_is_readable "${options[@]}" --no-create-info --triggers --routines --events "${ignored[@]}" \
+    "$DATABASE_NAME" || return 1
+  [ "${#views[@]}" = 0 ] ||
+    what_is_readable "${options[@]}" --skip-triggers -- "$DATABASE_NAME" "${views[@]}"
+}
+# What cannot be read is an error that it says and goes on from; killed, it did not go on.
+what_is_readable() { mariadb-dump "$@" 2>>"$work/unread" || [ $? -lt 128 ]; }
+
 # Two jobs at once (one made by hand) would prune and clean under each other.
 exec 9>"$root/.lock"
 flock --nonblock 9 || fail "another backup is running on this volume; this one did nothing"
 
 cleanup() {
   stop_throwaway
-  rm -rf "$work" "$client"
+  rm -rf "$work" "$client" "$proof_client"
 }
 trap cleanup EXIT
 trap 'exit 143' TERM INT
@@ -117,6 +149,9 @@ free=$(free_bytes "$root")
     "make and prove a backup. Grow storage.backup or shorten backup.retentionDays. What this program" \
     "did not make is never removed."
 
+odd=$(live "SELECT COUNT(*) FROM information_schema.tables
+  WHERE table_schema = DATABASE() AND table_name REGEXP '[[:cntrl:]]'") || fail "the tables cannot be listed"
+[ "$odd" = 0 ] || fail "the names of $odd tables have a control character: rename them"
 tables_of live >"$work/tables" || fail "the list of tables cannot be read"
 [ -s "$work/tables" ] || fail "the database $DATABASE_NAME has no table: there is no site to back up"
 last_changes >"$work/changes.before" || fail "the tables' last changes cannot be read"
@@ -124,10 +159,8 @@ measure live "$work/tables" >"$work/live.before" || fail "a table of the live si
 
 say "dumping $((data_bytes / 1048576)) MiB from $server_version"
 dump_started=$(milliseconds)
-# --single-transaction: one consistent view, no lock on the live site. The checksum is taken when
-# the dump is read back, not here, so that nothing slows the pipe.
-mariadb-dump --defaults-extra-file="$client" "${dump_options[@]}" "$DATABASE_NAME" |
-  zstd --quiet -3 -o "$made/database.sql.zst" ||
+# The checksum is taken when the dump is read back, not here, so that nothing slows the pipe.
+dump_live | zstd --quiet -3 -o "$made/database.sql.zst" ||
   fail "the dump broke off; nothing was published"
 dump_ms=$(($(milliseconds) - dump_started))
 sync --file-system "$made"
@@ -135,30 +168,41 @@ sync --file-system "$made"
 say "restoring into a throw-away server"
 restore_started=$(milliseconds)
 start_throwaway
-# One pass reads the file: its own checksum, the last line, and the rows go different ways.
+# The numbers of the tables: those that came since the first look follow.
+cp "$work/tables" "$work/names"
+: >"$work/nothing"
+# One pass reads the file: its checksum goes one way, what it holds another.
 zstd --quiet --decompress --stdout "$made/database.sql.zst" |
-  tee >(plain_dump | sha256sum >"$work/dumped.sum") >(tail -c 200 >"$work/dump.end") |
-  throwaway_client "$DATABASE_NAME" || fail "the dump does not restore"
+  tee >(plain_tables | sha256sum >"$work/dumped.sum") |
+  load_beside "$proof_client" proof "$work/names" "$work/definitions" >"$work/restored" ||
+  fail "the dump does not restore"
+take_place "$proof_client" proof "$work/names" "$work/definitions" "$work/nothing" 2>>"$work/unread" ||
+  fail "the restored tables do not take their place: $(tail -n 1 "$work/unread")"
 restore_ms=$(($(milliseconds) - restore_started))
-wait_for_file "$work/dump.end"
-grep -q '^-- Dump completed' "$work/dump.end" || fail "the dump has no end"
 
 say "comparing"
 proof_started=$(milliseconds)
-throwaway_dump "$DATABASE_NAME" | plain_dump | sha256sum >"$work/restored.sum" ||
+throwaway_dump "$DATABASE_NAME" | plain_tables | sha256sum >"$work/restored.sum" ||
   fail "the restored database cannot be dumped"
 wait_for_file "$work/dumped.sum"
 cmp -s "$work/dumped.sum" "$work/restored.sum" ||
   fail "the restored database differs from the dump"
+tables_of proof >"$work/dumped" || fail "the restored tables cannot be listed"
+same_tables <(cut -f 1 "$work/restored") "$work/dumped" || fail "restored tables did not take their place"
 # A table may have been made since the first look, a month's first archive for example: the dump has it.
-tables_of throwaway >"$work/dumped" || fail "the restored tables cannot be listed"
 tables_of live >"$work/still" || fail "the list of tables cannot be read"
 lost=$(LC_ALL=C comm -12 <(LC_ALL=C sort "$work/tables") <(LC_ALL=C sort "$work/still") |
   LC_ALL=C comm -23 - <(LC_ALL=C sort "$work/dumped"))
 [ -z "$lost" ] || fail "the dump lacks tables of the live site: ${lost//$'\n'/ }"
-measure throwaway "$work/dumped" >"$work/restored" || fail "a restored table cannot be read"
 compare_tables "$work/live.before" "$work/changes.before" "$work/restored"
-matomo_version=$(throwaway "SELECT option_value FROM \`${TABLE_PREFIX}option\`
+definitions_of live >"$work/defined" || fail "the definitions of the live site cannot be listed"
+definitions_of proof >"$work/redefined" || fail "the restored definitions cannot be listed"
+LC_ALL=C comm -23 <(LC_ALL=C sort "$work/defined") <(LC_ALL=C sort "$work/redefined") |
+  tr '\t' ' ' >"$work/left-out"
+while IFS= read -r one; do
+  say "WARNING: $one is not in the backup: the site's user may not read it, or not define it"
+done <"$work/left-out"
+matomo_version=$(proof "SELECT option_value FROM \`${TABLE_PREFIX}option\`
   WHERE option_name = 'version_core'")
 [ -n "$matomo_version" ] || fail "the restored database does not say its Matomo version"
 proof_ms=$(($(milliseconds) - proof_started))

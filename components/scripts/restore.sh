@@ -9,13 +9,14 @@
 # Env:     BACKUP          name of a directory in /backup, or `newest` (proven)
 #          DATABASE_HOST, DATABASE_PORT (3306), DATABASE_NAME, SITE_HOST, HOSTNAME
 #          RESTORE_OVERWRITE=yes and RESTORE_CONFIRM=<the site's host name>: replace what is there
-# Killed anywhere and run again, it ends the same. Until it is done the web pod does not start.
+# Tables are loaded beside those that are there, compared with what was proven, and only then put in their
+# place: until then the site is as it was. The backup's proof is the same code (backup-lib.sh). Killed
+# anywhere and run again, it ends the same. Until it is done the web pod does not start.
 set -euo pipefail
 
 : "${BACKUP:?}" "${DATABASE_HOST:?}" "${DATABASE_NAME:?}" "${SITE_HOST:?}"
 port=${DATABASE_PORT:-3306}
 state=/state
-marker=fleet_restore_in_progress
 
 # shellcheck source-path=SCRIPTDIR source=backup-lib.sh
 . /opt/matomo/scripts/backup-lib.sh
@@ -24,7 +25,9 @@ fail() { printf 'restore: ERROR: %s\n' "$*" >&2; exit 1; }
 # `fleet restore` leaves the site as it was where it finds these words.
 refuse() { fail "$* Nothing was touched."; }
 measured=$(mktemp -d /tmp/restore.XXXXXX)
-trap 'rm -rf "$client" "$measured"' EXIT
+trap 'rm -rf "$client" "$proof_client" "$measured"' EXIT
+names=$measured/names
+definitions=$measured/definitions
 
 # A value of the manifest; backup.sh writes one key a line.
 manifest_value() { sed -n "s/^ *\"$1\": \"\([^\"]*\)\",\{0,1\}$/\1/p" "$source/manifest.json"; }
@@ -54,7 +57,7 @@ newer_or_same "${server_version%%-*}" "${dumped_by%%-*}" ||
   refuse "the backup was made by MariaDB $dumped_by, the server is $server_version, which is older."
 
 # A site is live when either half of it is there. A restore that was cut short is none.
-tables=$(live "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE()")
+tables=$(tables_of live | wc -l)
 unfinished=$(live "SELECT COUNT(*) FROM information_schema.tables
   WHERE table_schema = DATABASE() AND table_name = '$marker'")
 if [ "$unfinished" = 0 ] && { [ "$tables" != 0 ] || [ -s "$state/config/config.ini.php" ]; }; then
@@ -64,22 +67,54 @@ if [ "$unfinished" = 0 ] && { [ "$tables" != 0 ] || [ -s "$state/config/config.i
       "RESTORE_CONFIRM=$SITE_HOST."
 fi
 
-say "restoring $BACKUP (Matomo $(manifest_value matomo), MariaDB $dumped_by)"
-live "CREATE TABLE IF NOT EXISTS $marker (started TIMESTAMP)"
-# All that is there goes, so that no table of a later date survives between the restored ones.
-live "SELECT CONCAT('DROP ', IF(table_type = 'VIEW', 'VIEW', 'TABLE'), ' \`', table_name, '\`;')
-  FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name <> '$marker'" |
-  mariadb --defaults-extra-file="$client" "$DATABASE_NAME"
-zstd --quiet --decompress --stdout "$source/database.sql.zst" |
-  mariadb --defaults-extra-file="$client" --max-allowed-packet=1G "$DATABASE_NAME" ||
-  fail "the dump was not taken in to its end; run this Job again"
-
-# What the manifest proved is what must be there now.
-tables_of live >"$measured/tables"
-measure live "$measured/tables" >"$measured/now"
+# The backup whose tables began to take the place of what was there: from then on there is no site but that
+# one. Of an older program's restore nobody knows which it was.
+taking_place=""
+if [ "$unfinished" != 0 ]; then
+  known=$(live "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE()
+    AND table_name = '$marker' AND column_name = 'backup'") || refuse "the database does not answer."
+  # The row first: without it, nothing was touched.
+  [ "$known" != 0 ] || live "INSERT INTO $marker VALUES (NULL);
+    ALTER TABLE $marker ADD COLUMN backup VARCHAR(64) NOT NULL DEFAULT 'unknown'"
+  taking_place=$(live "SELECT MAX(backup) FROM $marker HAVING COUNT(*) > 0")
+fi
+# A name is written as JSON has it.
 sed -n 's/^ *{"name": "\(.*\)", "rows": \([0-9]*\), "checksum": \([0-9]*\)},\{0,1\}$/\1\t\2\t\3/p' \
-  "$source/manifest.json" >"$measured/then"
-diff "$measured/then" "$measured/now" >&2 || fail "tables differ from the manifest (above)"
+  "$source/manifest.json" | sed 's/\\\(["\\]\)/\1/g' >"$measured/then"
+cut -f 1 "$measured/then" >"$names"
+sed -n 's/^ *"leftOut": \["\(.*\)"\],$/\1/p' "$source/manifest.json" |
+  sed 's/", "/\n/g; s/\\\(["\\]\)/\1/g' >"$measured/left-out"
+dump() { zstd --quiet --decompress --stdout "$source/database.sql.zst"; }
+
+say "restoring $BACKUP (Matomo $(manifest_value matomo), MariaDB $dumped_by)"
+if [ "$taking_place" = "$BACKUP" ]; then
+  say "going on: its tables take the place of what was there"
+  dump | read_dump "$names" "$definitions" >/dev/null
+else
+  if [ -z "$taking_place" ]; then
+    live "CREATE TABLE IF NOT EXISTS $marker (backup VARCHAR(64) NOT NULL)"
+  else
+    # The tables of the other backup that still wait for their place go now.
+    live "UPDATE $marker SET backup = 'unknown'"
+  fi
+  not_loaded() {
+    drop_beside "$client" live || true
+    [ -z "$taking_place" ] || fail "$* The restore of another backup is half done: run this Job again."
+    live "DROP TABLE $marker" || fail "$* The database does not answer: run this Job again."
+    refuse "$*"
+  }
+  dump | load_beside "$client" live "$names" "$definitions" >"$measured/now" ||
+    not_loaded "the dump was not taken in beside what is there (above): a full volume, a broken connection?"
+  # What the manifest proved is what must be there now.
+  same_tables "$measured/then" "$measured/now" ||
+    not_loaded "tables that were loaded differ from the manifest (above)."
+  live "START TRANSACTION; DELETE FROM $marker; INSERT INTO $marker (backup) VALUES ('$BACKUP'); COMMIT"
+fi
+take_place "$client" live "$names" "$definitions" "$measured/left-out" ||
+  fail "the tables did not all take their place; run this Job again"
+tables_of live >"$measured/in-place"
+same_tables <(cut -f 1 "$measured/then") "$measured/in-place" ||
+  fail "the tables that are there are not those of the manifest (above); run this Job again"
 
 # The old state is put aside, not deleted; third-party plugins and uploads are the backup's alone.
 aside=$state/.matomo/replaced-$(date --utc +%Y-%m-%dT%H%M%SZ)
@@ -99,4 +134,4 @@ rm -f "$state/SHA256SUMS"
 # What says that it is done is on the disk at once; so is the state, then.
 sync --file-system "$state"
 live "DROP TABLE $marker"
-say "done: $(wc -l <"$measured/now") tables and the state of $BACKUP. Start the web pod again."
+say "done: $(wc -l <"$measured/then") tables and the state of $BACKUP. Start the web pod again."

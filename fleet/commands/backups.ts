@@ -32,10 +32,13 @@ export const registerBackups: Register = (program, run) => {
           `restored and compared in ${age(backup.milliseconds.restore + backup.milliseconds.proof)}`,
         ]);
         const list = rows.length ? table(HEADER, rows) : "no proven backup";
+        const without = volume.backups
+          .filter((backup) => backup.leftOut.length)
+          .map((backup) => `${backup.name} is without ${backup.leftOut.join(", ")}\n`);
         return {
           ok: rows.length > 0,
           json: { stack: name, ...volume },
-          text: `${list}\n${bytes(volume.free)} of ${bytes(volume.bytes)} free on the backup volume`,
+          text: `${list}\n${without.join("")}${bytes(volume.free)} of ${bytes(volume.bytes)} free on the backup volume`,
         };
       }),
     );

@@ -237,20 +237,21 @@ export class Site {
     await this.database!.finished;
   }
 
-  /** Runs SQL as Matomo's user. */
-  sql(statement: string): Promise<Result> {
-    const script =
-      'mariadb --no-defaults -h matomo-mariadb -u mariadb-admin -p"$PASSWORD" -N -B -r matomo';
-    return this.sandbox.run({
-      ...this.mariadb(["bash", "-c", script], {
-        PASSWORD: this.secret("mariadb/mariadb-password"),
-      }),
-      input: statement,
-    });
+  /** Runs SQL as Matomo's user, or as root, whom the server lets in beside it alone. */
+  sql(statement: string, user: "mariadb-admin" | "root" = "mariadb-admin"): Promise<Result> {
+    const [where, key] =
+      user === "root"
+        ? ["-S /run/mysqld/mysqld.sock", "mariadb-root-password"]
+        : ["-h matomo-mariadb", "mariadb-password"];
+    const script = `mariadb --no-defaults ${where} -u ${user} -p"$PASSWORD" -N -B -r matomo`;
+    const env = { PASSWORD: this.secret(`mariadb/${key}`) };
+    const container = this.mariadb(["bash", "-c", script], env);
+    container.mounts["/run/mysqld"] = this.sandbox.volume("mariadb-run", DATABASE_USER);
+    return this.sandbox.run({ ...container, input: statement });
   }
   /** The one value that a query gives; throws when it fails. */
-  async value(statement: string): Promise<string> {
-    const { status, output } = await this.sql(statement);
+  async value(statement: string, user?: "root"): Promise<string> {
+    const { status, output } = await this.sql(statement, user);
     if (status !== 0) throw new Error(output);
     return output.trimEnd();
   }
@@ -323,15 +324,18 @@ export class Site {
     const { status, output } = await (await this.spawnBackup(env)).finished;
     return { status, output: state.output + output };
   }
+  async restore(env: Record<string, string>, mounts: Mounts = {}): Promise<Result> {
+    return (await this.spawnRestore(env, mounts)).finished;
+  }
   /** With the web pod's user: kubelet hands it the backup volume by the pod's fsGroup. */
-  restore(env: Record<string, string>, mounts: Mounts = {}): Promise<Result> {
+  spawnRestore(env: Record<string, string>, mounts: Mounts = {}): Promise<Running> {
     this.give("backup", WEB_USER);
     const container = this.mariadb(["bash", "/opt/matomo/scripts/restore.sh"], {
       ...this.backupEnv,
       ...env,
     });
     Object.assign(container.mounts, { "/state": this.directories.state, ...mounts });
-    return this.sandbox.run({ ...container, user: WEB_USER });
+    return this.sandbox.spawn({ ...container, user: WEB_USER });
   }
   /** What looks like a backup. */
   backups(): string[] {

@@ -35,10 +35,18 @@ describe("the list of backups", () => {
           bytes: 1024,
           tables: 2,
           rows: 7,
+          leftOut: [],
           milliseconds: MANIFEST.milliseconds,
         },
       ],
     });
+  });
+
+  it("says what a backup left out", () => {
+    const manifest = { ...MANIFEST, leftOut: ["view matomo_broken"] };
+    const line = JSON.stringify({ name: "2026-01-31T030000Z", manifest });
+    const { backups } = parseList([line, '{"volume": {"bytes": 200, "free": 100}}']);
+    assert.deepEqual(backups[0].leftOut, ["view matomo_broken"]);
   });
 
   it("is an error when the log breaks off: a missing backup would look like none", () => {
