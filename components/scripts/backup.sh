@@ -73,18 +73,35 @@ write_manifest() {
 JSON
 }
 
-# Backups older than the retention go, but never the newest proven one. Taken out by a rename, so
-# that a kill in the middle leaves nothing that looks like a backup.
+# Taken out by a rename, so that a kill in the middle leaves nothing that looks like a backup.
+remove_backup() {
+  mv "$root/$1" "$root/.work/pruned-$1"
+  rm -rf "$root/.work/pruned-$1"
+  say "removed $1: $2"
+}
+# Backups older than the retention go, but never the newest proven one.
 prune() {
   local backup newest="" limit
   limit=$(date --utc --date="$RETENTION_DAYS days ago" +%Y-%m-%dT%H%M%SZ)
   for backup in $(proven_backups); do newest=$backup; done
   for backup in $(proven_backups); do
     [[ $backup < $limit && $backup != "$newest" ]] || continue
-    mv "$root/$backup" "$root/.work/pruned-$backup"
-    rm -rf "$root/.work/pruned-$backup"
-    say "removed $backup: older than $RETENTION_DAYS days"
+    remove_backup "$backup" "older than $RETENTION_DAYS days"
   done
+}
+# Where a new backup has no room, the oldest go, however young: never the newest proven one, and none
+# where that would not be enough.
+make_room() {
+  local need=$1 free backup newest="" goes=()
+  free=$(free_bytes "$root")
+  for backup in $(proven_backups); do newest=$backup; done
+  for backup in $(proven_backups); do
+    [ "$free" -lt "$need" ] && [ "$backup" != "$newest" ] || break
+    free=$((free + $(du --summarize --block-size=1 "$root/$backup" | cut -f 1)))
+    goes+=("$backup")
+  done
+  [ "$free" -ge "$need" ] || return 0
+  for backup in "${goes[@]}"; do remove_backup "$backup" "a new one has no room beside it"; done
 }
 
 # One consistent view of the tables, without a lock on the live site; then the definitions, as many as the
@@ -143,11 +160,12 @@ need=$((data_bytes * 16 / 10 + 300 * 1024 * 1024))
 # Old ones go once the new one is proven, so that failures eat none up; but not where they are why
 # there can be no new one.
 [ "$(free_bytes "$root")" -ge "$need" ] || prune
+make_room "$need"
 free=$(free_bytes "$root")
 [ "$free" -ge "$need" ] ||
   fail "$((free / 1048576)) MiB are free on the backup volume, $((need / 1048576)) MiB are needed to" \
-    "make and prove a backup. Grow storage.backup or shorten backup.retentionDays. What this program" \
-    "did not make is never removed."
+    "make and prove a backup beside the newest proven one. Grow storage.backup. What this program did not" \
+    "make is never removed."
 
 odd=$(live "SELECT COUNT(*) FROM information_schema.tables
   WHERE table_schema = DATABASE() AND table_name REGEXP '[[:cntrl:]]'") || fail "the tables cannot be listed"

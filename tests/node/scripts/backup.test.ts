@@ -486,6 +486,28 @@ describe("backup job", () => {
       assert.notEqual(newest.status, 0, newest.output);
       assert.deepEqual(newest.left, ["2020-01-03T000000Z"]);
     });
+    it("the oldest, however young, where a new one has no room, and none where that is not enough", async () => {
+      const daysAgo = (days: number) =>
+        `${new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10)}T000000Z`;
+      const filled = (sizes: number[]) => (disk: string) => {
+        for (const [i, size] of sizes.entries()) {
+          const folder = old(daysAgo(sizes.length - i), true, disk);
+          fs.writeFileSync(path.join(folder, "database.sql.zst"), Buffer.alloc(size << 20));
+        }
+      };
+      const made = await withSmallDisk("1000m", { before: filled([400, 200, 100]) });
+      assert.equal(made.status, 0, made.output);
+      const [oldest, ...others] = [3, 2, 1].map(daysAgo);
+      assert.match(
+        made.output,
+        new RegExp(`removed ${oldest}: a new one has no room[^]*published`),
+      );
+      assert.deepEqual(made.left.slice(0, 2), others);
+      const full = await withSmallDisk("1000m", { before: filled([100, 700]) });
+      assert.notEqual(full.status, 0, full.output);
+      assert.match(full.output, /beside the newest proven one/);
+      assert.deepEqual(full.left, [2, 1].map(daysAgo));
+    });
   });
 });
 
