@@ -50,10 +50,22 @@ export function requestsAndLimits(requests: string, limits: string): ResourceReq
   return { requests: pair(requests), limits: pair(limits) };
 }
 
-/** The text of files under components/scripts/, by file name: the data of a ConfigMap. */
+/** Where a pod has its scripts. */
+const SCRIPT = /\/opt\/matomo\/scripts\/([\w.-]*\w)/g;
+
+/**
+ * The text of files under components/scripts/, by file name, with those that they name by their path in the
+ * pod: the data of a ConfigMap.
+ */
 export function scriptFiles(...names: string[]): Record<string, string> {
-  const read = (name: string) => fs.readFileSync(path.join(__dirname, "scripts", name), "utf8");
-  return Object.fromEntries(names.map((name) => [name, read(name)]));
+  const files: Record<string, string> = {};
+  const add = (name: string): void => {
+    if (name in files) return;
+    files[name] = fs.readFileSync(path.join(__dirname, "scripts", name), "utf8");
+    for (const [, other] of files[name].matchAll(SCRIPT)) add(other);
+  };
+  names.forEach(add);
+  return files;
 }
 
 /** A scratch directory that ends with the pod, with an upper bound. */

@@ -37,11 +37,11 @@ export async function provenBackup(args: BackupArgs): Promise<void> {
 
 /** The Secret, the ConfigMap and the Job. */
 export function backupObjects(resources: Wanted[], password: string): Data[] {
-  const names = ["adopt-state.sh", "backup.sh", "backup-lib.sh"];
+  const scripts = scriptFiles("adopt-state.sh", "backup.sh");
   const credentials = { "mariadb-username": DATABASE_USER, "mariadb-password": password };
   return [
     { apiVersion: "v1", kind: "Secret", metadata, type: "Opaque", stringData: credentials },
-    { apiVersion: "v1", kind: "ConfigMap", metadata, data: scriptFiles(...names) },
+    { apiVersion: "v1", kind: "ConfigMap", metadata, data: scripts },
     { apiVersion: "batch/v1", kind: "Job", metadata, spec: jobSpec(resources) },
   ];
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
 import { deadlineSeconds } from "../../../components/backup";
 import { ingressAnnotations } from "../../../components/edge";
-import { mountChecksum } from "../../../components/pods";
+import { mountChecksum, scriptFiles } from "../../../components/pods";
 import { half, mebibytes, parseMebibytes } from "../../../components/quantity";
 import { compareVersions, imageVersion } from "../../../components/versions";
 
@@ -78,6 +78,19 @@ describe("annotations of the Ingress", () => {
   });
   it("are none for a controller that would not read them", () => {
     assert.deepEqual(ingressAnnotations(undefined), {});
+  });
+});
+
+describe("the scripts of a pod", () => {
+  it("are with those that they run, and those in turn", () => {
+    const files = scriptFiles("backup.sh", "restore.sh");
+    assert.deepEqual(Object.keys(files).sort(), [
+      "backup-lib.sh",
+      "backup.sh",
+      "read-dump.pl",
+      "restore.sh",
+    ]);
+    assert.match(files["read-dump.pl"], /^#!.*perl/);
   });
 });
 
