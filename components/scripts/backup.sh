@@ -96,7 +96,7 @@ make_room() {
   free=$(free_bytes "$root")
   for backup in $(proven_backups); do newest=$backup; done
   for backup in $(proven_backups); do
-    [ "$free" -lt "$need" ] && [ "$backup" != "$newest" ] || break
+    if [ "$free" -ge "$need" ] || [ "$backup" = "$newest" ]; then break; fi
     free=$((free + $(du --summarize --block-size=1 "$root/$backup" | cut -f 1)))
     goes+=("$backup")
   done
