@@ -67,7 +67,13 @@ export class Backup extends pulumi.ComponentResource {
     opts: pulumi.ComponentResourceOptions,
   ) {
     super("matomo:index:Backup", name, {}, opts);
-    const scripts = scriptFiles("fetch-state.sh", "backup.sh", "list-backups.sh", "restore.sh");
+    const scripts = scriptFiles(
+      "fetch-state.sh",
+      "backup.sh",
+      "list-backups.sh",
+      "remove-backups.sh",
+      "restore.sh",
+    );
     const metadata = objectMeta(NAMES.backup, "backup");
     const config = new ConfigMap("scripts", { metadata, data: scripts }, { parent: this });
     const account = this.account();

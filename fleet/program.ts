@@ -30,7 +30,7 @@ const EXAMPLES: Record<string, string[]> = {
   drift: ["--all"],
   archive: ["liberty"],
   backup: ["liberty"],
-  backups: ["liberty"],
+  backups: ["liberty", "delete liberty 2026-01-31T030000Z", "prune liberty --keep-days 7 --others"],
   restore: ["liberty --from newest"],
   "repair-volume": ["yonks backup", "yonks data"],
   credentials: ["liberty"],

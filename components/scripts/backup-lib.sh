@@ -315,6 +315,28 @@ line_of() {
   table=$1 awk -F'\t' '$1 == ENVIRON["table"] { print substr($0, length($1) + 2) }' "$2"
 }
 
+# What is on the volume, and whatever of it is no proven backup: an older chart's or a person's, who alone
+# removes it. Each name ends with a NUL.
+entries() {
+  find "$root" -mindepth 1 -maxdepth 1 ! -name .work ! -name .lock ! -name lost+found -printf '%f\0' |
+    LC_ALL=C sort --zero-terminated
+}
+other_entries() { entries | grep --text --null-data -vxF -f <(proven_backups) || true; }
+# A text as JSON has it; nobody has use for a control character in one.
+json_text() {
+  local text=${1//[[:cntrl:]]/?}
+  text=${text//\\/\\\\}
+  printf '"%s"' "${text//\"/\\\"}"
+}
+# Taken out by a rename, so that a kill in the middle leaves nothing that looks like a backup; what is left
+# under .work goes at the next backup.
+remove_backup() {
+  mkdir -p "$root/.work"
+  mv --no-target-directory "$root/$1" "$root/.work/pruned-$1"
+  rm -rf "$root/.work/pruned-$1"
+  say "removed $1: $2"
+}
+
 # Oldest first, by name. What an older chart left here has other names and is not touched.
 proven_backups() {
   local dir

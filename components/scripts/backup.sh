@@ -26,9 +26,8 @@ made=$work/made
 rows_json() {
   local table rows sum comma=""
   while IFS=$'\t' read -r table rows sum; do
-    table=${table//\\/\\\\}
-    printf '%s\n    {"name": "%s", "rows": %s, "checksum": %s}' \
-      "$comma" "${table//\"/\\\"}" "$rows" "$sum"
+    printf '%s\n    {"name": %s, "rows": %s, "checksum": %s}' \
+      "$comma" "$(json_text "$table")" "$rows" "$sum"
     comma=,
   done <"$work/restored"
 }
@@ -41,9 +40,7 @@ file_json() {
 left_out_json() {
   local one comma=""
   while IFS= read -r one; do
-    one=${one//[[:cntrl:]]/?}
-    one=${one//\\/\\\\}
-    printf '%s"%s"' "$comma" "${one//\"/\\\"}"
+    printf '%s%s' "$comma" "$(json_text "$one")"
     comma=", "
   done <"$work/left-out"
 }
@@ -73,12 +70,6 @@ write_manifest() {
 JSON
 }
 
-# Taken out by a rename, so that a kill in the middle leaves nothing that looks like a backup.
-remove_backup() {
-  mv "$root/$1" "$root/.work/pruned-$1"
-  rm -rf "$root/.work/pruned-$1"
-  say "removed $1: $2"
-}
 # Backups older than the retention go, but never the newest proven one.
 prune() {
   local backup newest="" limit

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Prints the proven backups of the backup volume, oldest first: one line of JSON each, and one last
-# with the volume's own numbers. Changes nothing.
+# Prints what is on the backup volume, one line of JSON each: the proven backups, oldest first; what is
+# nobody's backup, by name; and last the volume's own numbers. Changes nothing.
 #
-# Run by:  the Job that `fleet backups` makes, in a pod like the nightly backup's. Image: mariadb,
-#          uid/gid 999.
-# Volumes: /backup (the claim, read-only), /opt/matomo/scripts
+# Run by:  the Job that `fleet backups` makes, in a pod like the nightly backup's, and remove-backups.sh.
+#          Image: mariadb, uid/gid 999.
+# Volumes: /backup (the claim, read-only), /opt/matomo/scripts, /tmp
 set -euo pipefail
 
 # shellcheck source-path=SCRIPTDIR source=backup-lib.sh
@@ -14,4 +14,10 @@ for backup in $(proven_backups); do
   manifest=$(tr --delete '\n' <"$root/$backup/manifest.json")
   printf '{"name": "%s", "manifest": %s}\n' "$backup" "$manifest"
 done
+while IFS= read -r -d '' name; do
+  # What the job may not read, it does not count.
+  used=$(du --summarize --block-size=1 -- "$root/$name" 2>/dev/null | cut -f 1) || true
+  printf '{"other": %s, "bytes": %s, "changed": "%s"}\n' "$(json_text "$name")" "${used:-0}" \
+    "$(date --utc --reference="$root/$name" +%Y-%m-%dT%H:%M:%SZ)"
+done < <(other_entries)
 volume_json

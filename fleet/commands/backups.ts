@@ -1,13 +1,28 @@
-/** `fleet backups`: the proven backups of a stack, with their proof. */
-import { listBackups } from "../backups";
-import { connect } from "../cluster";
-import type { Register } from "../fleet";
+/**
+ * `fleet backups`: what is on a stack's backup volume, and away with what a person names. A proven backup
+ * is told twice, and the newest one never goes.
+ */
+import type { Command } from "commander";
+import type { Settings } from "../../components/settings";
+import {
+  type Backup,
+  type BackupVolume,
+  listBackups,
+  nightsLeft,
+  olderThan,
+  type OtherEntry,
+  removeBackups,
+} from "../backups";
+import { type Cluster, connect } from "../cluster";
+import { UsageError } from "../errors";
+import { type Fleet, positive, type Register, type Result, type Run } from "../fleet";
 import { age, bytes } from "../format";
 import { table } from "../report";
-import { runStack } from "../run";
+import { type Progress, runStack } from "../run";
 import { chooseStack, readSettings } from "../stacks";
 
 const HEADER = ["NAME", "AGE", "SIZE", "TABLES", "ROWS", "MATOMO", "MARIADB", "PROVEN"];
+const OTHER_HEADER = ["NO BACKUP OF THIS PROGRAM", "SIZE", "CHANGED"];
 
 export const registerBackups: Register = (program, run) => {
   const command = program
@@ -16,30 +31,191 @@ export const registerBackups: Register = (program, run) => {
     .argument("<stack>", "stack")
     .action((name: string) =>
       run(command, async (fleet) => {
-        const stack = await chooseStack(fleet, name);
-        const settings = await readSettings(fleet, stack);
-        const volume = await runStack(fleet, stack, async (progress) =>
-          listBackups(await connect(fleet, settings.cluster), progress, fleet.interrupted),
-        );
-        const rows = volume.backups.map((backup) => [
-          backup.name,
-          age(Date.now() - Date.parse(backup.time)),
-          bytes(backup.bytes),
-          String(backup.tables),
-          String(backup.rows),
-          backup.matomo,
-          backup.mariadb,
-          `restored and compared in ${age(backup.milliseconds.restore + backup.milliseconds.proof)}`,
-        ]);
-        const list = rows.length ? table(HEADER, rows) : "no proven backup";
-        const without = volume.backups
-          .filter((backup) => backup.leftOut.length)
-          .map((backup) => `${backup.name} is without ${backup.leftOut.join(", ")}\n`);
+        const { settings, list } = await open(fleet, name);
+        const volume = await list();
         return {
-          ok: rows.length > 0,
-          json: { stack: name, ...volume },
-          text: `${list}\n${without.join("")}${bytes(volume.free)} of ${bytes(volume.bytes)} free on the backup volume`,
+          ok: volume.backups.length > 0,
+          json: { stack: name, ...volume, nightsLeft: nightsLeft(volume, retention(settings)) },
+          text: listText(volume, retention(settings)),
         };
       }),
     );
+  registerDelete(command, run);
+  registerPrune(command, run);
 };
+
+interface Confirmed {
+  yes?: boolean;
+  confirm?: string;
+}
+
+function registerDelete(backups: Command, run: Run): void {
+  const command = confirmed(
+    backups
+      .command("delete")
+      .description("removes what it is told from the backup volume, but the newest proven backup")
+      .argument("<stack>", "stack")
+      .argument("<names...>", "names that `fleet backups` lists"),
+  ).action((name: string, names: string[], options: Confirmed) =>
+    run(command, (fleet) =>
+      remove(fleet, name, options, ({ backups, others }) => {
+        const there = [...backups, ...others];
+        const unknown = names.filter((one) => !there.some((entry) => entry.name === one));
+        if (unknown.length) {
+          const known = there.map((entry) => entry.name).join(", ");
+          throw new UsageError(`found ${unknown.join(", ")}; allowed: ${known || "there is none"}`);
+        }
+        if (names.includes(backups.at(-1)?.name ?? "")) {
+          throw new UsageError(
+            `${backups.at(-1)!.name} is the newest proven backup: make another one first`,
+          );
+        }
+        return {
+          backups: backups.filter((one) => names.includes(one.name)),
+          others: others.filter((one) => names.includes(one.name)),
+        };
+      }),
+    ),
+  );
+}
+
+interface PruneOptions extends Confirmed {
+  keepDays?: number;
+  others?: boolean;
+}
+
+function registerPrune(backups: Command, run: Run): void {
+  const command = confirmed(
+    backups
+      .command("prune")
+      .description("removes backups older than the retention, but the newest proven one")
+      .argument("<stack>", "stack")
+      .option("--keep-days <n>", "days that are kept (default: the stack's retention)", positive)
+      .option("--others", "also what is no backup of this program: an older chart's dumps"),
+  ).action((name: string, options: PruneOptions) =>
+    run(command, (fleet) =>
+      remove(fleet, name, options, ({ backups, others }, settings) => ({
+        backups: olderThan(backups, options.keepDays ?? retention(settings)),
+        others: options.others ? others : [],
+      })),
+    ),
+  );
+}
+
+/** The answers of somebody who is not there to be asked. */
+function confirmed(command: Command): Command {
+  return command
+    .option("--yes", "do it without asking; needed without a terminal")
+    .option("--confirm <domain>", "proven backups too: the site's host name, said again");
+}
+
+const retention = ({ backup }: Settings): number => backup.retentionDays;
+
+/** A stack's settings, and how to work on its cluster. */
+async function open(fleet: Fleet, name: string) {
+  const stack = await chooseStack(fleet, name);
+  const settings = await readSettings(fleet, stack);
+  const work = <T>(todo: (cluster: Cluster, progress: Progress) => Promise<T>): Promise<T> =>
+    runStack(fleet, stack, async (progress) =>
+      todo(await connect(fleet, settings.cluster), progress),
+    );
+  const list = () => work((cluster, progress) => listBackups(cluster, progress, fleet.interrupted));
+  return { settings, work, list };
+}
+
+interface Goes {
+  backups: Backup[];
+  others: OtherEntry[];
+}
+
+/** Removes what was chosen of a list that was just made, once that was told. */
+async function remove(
+  fleet: Fleet,
+  name: string,
+  { yes, confirm }: Confirmed,
+  choose: (volume: BackupVolume, settings: Settings) => Goes,
+): Promise<Result> {
+  const { output, interrupted: signal } = fleet;
+  const { settings, work, list } = await open(fleet, name);
+  const { domain } = settings;
+  if (confirm !== undefined && confirm !== domain) {
+    throw new UsageError(
+      `--confirm: found "${confirm}"; allowed: ${domain}, the host name of ${name}`,
+    );
+  }
+  const volume = await list();
+  const { backups, others } = choose(volume, settings);
+  const entries = [...backups, ...others];
+  if (!entries.length) {
+    return {
+      ok: true,
+      json: { stack: name, removed: [], ...volume },
+      text: `${name}: nothing to remove`,
+    };
+  }
+  if (!volume.backups.length) {
+    throw new UsageError(
+      `there is no proven backup of ${name}: what is on its volume may be the only copy. ` +
+        `Make one first: npm run fleet -- backup ${name}`,
+    );
+  }
+  const lines = entries.map((one) => `  ${one.name}  ${bytes(one.bytes)}`).join("\n");
+  const untouched = {
+    ok: false,
+    json: { stack: name, removed: [] },
+    text: `${name}: nothing was removed`,
+  };
+  const question = `Remove from the backup volume of ${name}:\n${lines}`;
+  if (!yes && !(await output.confirm(question, { signal }))) return untouched;
+  if (backups.length && confirm === undefined) {
+    const again = `${backups.length} of them ${backups.length === 1 ? "is a proven backup" : "are proven backups"} of ${domain}, and nobody can make them again.`;
+    const answer = { expected: domain, option: `--confirm ${domain} too`, signal };
+    if (!(await output.confirm(again, answer))) return untouched;
+  }
+  const names = entries.map((one) => one.name);
+  const left = await work((cluster, progress) => removeBackups(cluster, names, progress, signal));
+  return {
+    ok: true,
+    json: { stack: name, removed: names, ...left },
+    text: `${name}: removed ${names.join(", ")}\n${spaceText(left, retention(settings))}`,
+  };
+}
+
+function listText(volume: BackupVolume, retentionDays: number): string {
+  const rows = volume.backups.map((backup) => [
+    backup.name,
+    age(Date.now() - Date.parse(backup.time)),
+    bytes(backup.bytes),
+    String(backup.tables),
+    String(backup.rows),
+    backup.matomo,
+    backup.mariadb,
+    `restored and compared in ${age(backup.milliseconds.restore + backup.milliseconds.proof)}`,
+  ]);
+  const others = volume.others.map((one) => [one.name, bytes(one.bytes), one.changed]);
+  const without = volume.backups
+    .filter((backup) => backup.leftOut.length)
+    .map((backup) => `${backup.name} is without ${backup.leftOut.join(", ")}`);
+  return [
+    rows.length ? table(HEADER, rows) : "no proven backup",
+    ...without,
+    ...(others.length ? [table(OTHER_HEADER, others)] : []),
+    spaceText(volume, retentionDays),
+  ].join("\n");
+}
+
+/** What the volume holds, and how long it will do. */
+function spaceText(volume: BackupVolume, retentionDays: number): string {
+  const sum = (entries: { bytes: number }[]) =>
+    bytes(entries.reduce((total, one) => total + one.bytes, 0));
+  const parts = [`${sum(volume.backups)} of backups`];
+  if (volume.others.length) parts.push(`${sum(volume.others)} of what is none`);
+  const used = `${parts.join(", ")}; ${bytes(volume.free)} of ${bytes(volume.bytes)} free on the backup volume`;
+  const nights = nightsLeft(volume, retentionDays);
+  if (nights === undefined) return used;
+  const days = `${retentionDays} ${retentionDays === 1 ? "day" : "days"}`;
+  return nights === null
+    ? `${used}\nroom for all backups of ${days}, at the newest one's size`
+    : `${used}\nroom for ${nights} more ${nights === 1 ? "night" : "nights"} at the newest backup's size; ` +
+        `then the oldest go before their ${days}: grow storage.backup, or set a shorter backup.retentionDays`;
+}

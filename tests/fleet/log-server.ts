@@ -16,6 +16,16 @@ const MANIFEST = {
   tables: [{ rows: 1 }],
 };
 
+/** What list-backups.sh prints of proven backups and of what is none. */
+export function volumeLines(backups: string[], others: string[] = []): string {
+  const lines = [
+    ...backups.map((name) => ({ name, manifest: MANIFEST })),
+    ...others.map((other) => ({ other, bytes: 300, changed: "2020-01-01T00:00:00Z" })),
+    { volume: { bytes: 2000, free: 1000 } },
+  ];
+  return lines.map((line) => JSON.stringify(line)).join("\n");
+}
+
 export class LogServer {
   /** What a container of this name printed. */
   private readonly logs: Record<string, string> = {};
@@ -41,9 +51,7 @@ export class LogServer {
 
   /** The list of the backups is this from now on. */
   list(...names: string[]): void {
-    const backups = names.map((name) => ({ name, manifest: MANIFEST }));
-    const lines = [...backups, { volume: { bytes: 2000, free: 1000 } }];
-    this.say("list", lines.map((line) => JSON.stringify(line)).join("\n"));
+    this.say("list", volumeLines(names));
   }
 
   /** What a container of this name prints from now on. */

@@ -71,6 +71,23 @@ describe("the fleet command on a running site", () => {
     assert.ok(newest.rows > 0 && newest.tables > 0 && newest.bytes > 0, JSON.stringify(newest));
   });
 
+  it("removes the older of two from the volume, once that was told twice", async () => {
+    const older = (await bench.json("backups", "local")).backups.at(-1).name;
+    const { exitCode, stdout } = await fleet("backup", "local");
+    assert.equal(exitCode, 0, stdout);
+    const told = ["--yes", "--confirm", HOST];
+    const removed = await fleet("backups", "delete", "local", older, ...told);
+    assert.equal(removed.exitCode, 0, removed.stderr);
+    const list = await bench.json("backups", "local");
+    const names = list.backups.map(({ name }: { name: string }) => name);
+    assert.ok(names.length > 0 && !names.includes(older), names.join());
+    assert.equal(list.nightsLeft, null);
+    // The volume is the nightly backup's as before.
+    const next = await fleet("backups", "delete", "local", names.at(-1)!, ...told);
+    assert.equal(next.exitCode, 2);
+    assert.match(next.stderr, /is the newest proven backup/);
+  });
+
   it("finds nothing wrong with the site", async () => {
     const { exitCode, stdout } = await fleet("status", "local", address());
     assert.equal(exitCode, 0, stdout);

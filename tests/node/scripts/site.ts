@@ -313,6 +313,20 @@ export class Site {
   spawnBackup(env: Record<string, string> = {}, mounts: Mounts = {}): Promise<Running> {
     return this.sandbox.spawn(this.backupContainer("backup.sh", env, mounts));
   }
+  /** What the Jobs of `fleet backups` run on the volume. */
+  async onVolume(script: string, ...words: string[]): Promise<Result> {
+    return (await this.spawnOnVolume({}, script, ...words)).finished;
+  }
+  /** The same; `programs` stand before those of the image. */
+  spawnOnVolume(
+    programs: Record<string, string>,
+    script: string,
+    ...words: string[]
+  ): Promise<Running> {
+    const { env, mounts } = this.sandbox.shims(programs);
+    const { command, ...container } = this.backupContainer(script, env, mounts);
+    return this.sandbox.spawn({ ...container, command: [...command, ...words] });
+  }
   private give(volume: "backup", user: number): void {
     spawnSync("chown", ["-R", `${user}:${user}`, this.directories[volume]]);
   }

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import type { V1CronJob } from "@kubernetes/client-node";
 import { before, describe, it } from "mocha";
-import { listJob, parseList } from "../../../fleet/backups";
+import {
+  type Backup,
+  listJob,
+  nightsLeft,
+  olderThan,
+  parseList,
+  removeJob,
+} from "../../../fleet/backups";
 import { age, bytes } from "../../../fleet/format";
 import { render } from "../../render";
 
@@ -12,6 +19,7 @@ const MANIFEST = {
   matomo: "5.5.1",
   files: { "database.sql.zst": { bytes: 1000, sha256: "a" }, "state.tar.zst": { bytes: 24 } },
   milliseconds: { dump: 10, restore: 20, proof: 30 },
+  databaseBytes: 5000,
   tables: [
     { name: "a", rows: 3, checksum: 1 },
     { name: "b", rows: 4, checksum: 2 },
@@ -21,10 +29,13 @@ const MANIFEST = {
 describe("the list of backups", () => {
   it("is read from what the pod printed", () => {
     const line = JSON.stringify({ name: "2026-01-31T030000Z", manifest: MANIFEST });
-    const volume = parseList([line, '{"volume": {"bytes": 200, "free":  100}}']);
+    const changed = "2020-01-01T10:00:00Z";
+    const other = JSON.stringify({ other: 'matomo "2020".sql.gz', bytes: 12, changed });
+    const volume = parseList([line, other, '{"volume": {"bytes": 200, "free":  100}}']);
     assert.deepEqual(volume, {
       bytes: 200,
       free: 100,
+      others: [{ name: 'matomo "2020".sql.gz', bytes: 12, changed }],
       backups: [
         {
           name: "2026-01-31T030000Z",
@@ -33,6 +44,7 @@ describe("the list of backups", () => {
           matomo: "5.5.1",
           mariadb: "12.0.2-MariaDB",
           bytes: 1024,
+          databaseBytes: 5000,
           tables: 2,
           rows: 7,
           leftOut: [],
@@ -78,11 +90,60 @@ describe("the list of backups", () => {
       assert.equal(listJob(cronJob, "l").metadata!.ownerReferences, undefined);
     });
 
+    it("removes by names that are words of their own, and writes to the backup volume alone", () => {
+      const job = removeJob(cronJob, "r", ["2026-01-31T030000Z", "a b; rm -rf /"]);
+      const [{ command, volumeMounts }] = job.spec!.template.spec!.containers;
+      const script = "/opt/matomo/scripts/remove-backups.sh";
+      assert.deepEqual(command, ["bash", script, "2026-01-31T030000Z", "a b; rm -rf /"]);
+      const written = volumeMounts!.filter(({ readOnly }) => !readOnly).map(({ name }) => name);
+      assert.deepEqual(written.sort(), ["backup", "tmp"]);
+    });
+
     it("refuses the old chart's CronJob", () => {
       const old = structuredClone(cronJob);
       old.spec!.jobTemplate.spec!.template.spec!.containers[0].command = ["sh", "-c", "dump"];
       assert.throws(() => listJob(old, "l"), /Deploy the stack first/);
     });
+  });
+});
+
+describe("a backup volume", () => {
+  const GIB = 1024 ** 3;
+  const DAY = 24 * 3600 * 1000;
+  const now = Date.parse("2026-11-30T03:00:00Z");
+  /** One a night until now, each as large. */
+  const nightly = (count: number, gib: number, databaseGib?: number) =>
+    Array.from({ length: count }, (_, i): Backup => {
+      const time = new Date(now - (count - 1 - i) * DAY).toISOString();
+      const databaseBytes = databaseGib && databaseGib * GIB;
+      return { name: time, time, bytes: gib * GIB, databaseBytes } as Backup;
+    });
+
+  it("has room for ever when the retention fits beside what a proof takes", () => {
+    // 2 GiB of database: 3.2 GiB and 300 MiB while it is proven.
+    const free = (gib: number) => ({ backups: nightly(30, 0.5, 2), free: gib * GIB });
+    assert.equal(nightsLeft(free(6), 30), null);
+    assert.equal(nightsLeft(free(3.4), 30), 0);
+  });
+
+  it("has room for so many nights, the old ones gone by their age", () => {
+    // 3.5 GiB are needed, 0.5 taken each night: at 3.5 GiB the last.
+    assert.equal(nightsLeft({ backups: nightly(1, 0.5, 2), free: 5 * GIB }, 30), 4);
+    assert.equal(nightsLeft({ backups: nightly(3, 0.5, 2), free: 5 * GIB }, 30), 4);
+    // From the second night on one goes for each that comes.
+    assert.equal(nightsLeft({ backups: nightly(3, 0.5, 2), free: 5 * GIB }, 3), null);
+  });
+
+  it("says nothing of its nights when the newest backup does not say its database's size", () => {
+    assert.equal(nightsLeft({ backups: nightly(3, 0.5), free: GIB }, 30), undefined);
+    assert.equal(nightsLeft({ backups: [], free: GIB }, 30), undefined);
+  });
+
+  it("loses what is older than the days that are kept, and never the newest", () => {
+    const backups = nightly(5, 1);
+    const gone = (days: number, at = now) => olderThan(backups, days, at + 1).length;
+    assert.deepEqual([gone(30), gone(4), gone(3), gone(2), gone(1)], [0, 1, 2, 3, 4]);
+    assert.equal(gone(1, now + 365 * DAY), 4);
   });
 });
 
