@@ -144,6 +144,17 @@ newer_or_same "$client_version" "${server_number%.*}" ||
   fail "the client is $client_version, the server $server_version: a client older than its server" \
     "writes dumps that do not restore (incident 19). Set the backup's image to the server's version."
 
+odd=$(live "SELECT COUNT(*) FROM information_schema.tables
+  WHERE table_schema = DATABASE() AND table_name REGEXP '[[:cntrl:]]'") || fail "the tables cannot be listed"
+[ "$odd" = 0 ] || fail "the names of $odd tables have a control character: rename them"
+tables_of live >"$work/tables" || fail "the list of tables cannot be read"
+[ -s "$work/tables" ] || fail "the database $DATABASE_NAME has no table: there is no site to back up"
+# What the server last counted may be of long ago. One before 10.5.4 would have visitors wait (MDEV-15101).
+if newer_or_same "$server_number" 10.5.4; then
+  analyzed=$(while IFS= read -r name; do printf '%s, ' "$(quoted_name "$name")"; done <"$work/tables")
+  live "ANALYZE NO_WRITE_TO_BINLOG TABLE ${analyzed%, }" >/dev/null ||
+    fail "the tables' sizes cannot be counted"
+fi
 # Room for the dump, and for the whole database once more while it is proven.
 data_bytes=$(live "SELECT CAST(COALESCE(SUM(data_length + index_length), 0) AS INTEGER)
   FROM information_schema.tables WHERE table_schema = DATABASE()")
@@ -158,11 +169,6 @@ free=$(free_bytes "$root")
     "make and prove a backup beside the newest proven one. Grow storage.backup. What this program did not" \
     "make is never removed."
 
-odd=$(live "SELECT COUNT(*) FROM information_schema.tables
-  WHERE table_schema = DATABASE() AND table_name REGEXP '[[:cntrl:]]'") || fail "the tables cannot be listed"
-[ "$odd" = 0 ] || fail "the names of $odd tables have a control character: rename them"
-tables_of live >"$work/tables" || fail "the list of tables cannot be read"
-[ -s "$work/tables" ] || fail "the database $DATABASE_NAME has no table: there is no site to back up"
 last_changes >"$work/changes.before" || fail "the tables' last changes cannot be read"
 measure live "$work/tables" >"$work/live.before" || fail "a table of the live site cannot be read"
 
