@@ -24,7 +24,7 @@ import {
   scriptFiles,
   secretFiles,
 } from "./pods";
-import { mebibytes } from "./quantity";
+import { half, mebibytes } from "./quantity";
 import { STATE_PORT } from "./web";
 
 export interface BackupArgs {
@@ -36,6 +36,11 @@ export interface BackupArgs {
   schedule: string;
   /** Days that a backup is kept; the newest proven one always is. */
   retentionDays: number;
+  /** Seconds that the job may take; default: `deadlineSeconds`. */
+  timeout?: number;
+  /** Limits of each of its containers. */
+  memory: string;
+  cpu: string;
   /** The claim that backups are written to. */
   claim: pulumi.Input<string>;
   /** Host names of the web and database Services. */
@@ -91,7 +96,7 @@ export class Backup extends pulumi.ComponentResource {
           failedJobsHistoryLimit: 1,
           jobTemplate: {
             spec: {
-              activeDeadlineSeconds: deadlineSeconds(args.databaseSize),
+              activeDeadlineSeconds: args.timeout ?? deadlineSeconds(args.databaseSize),
               backoffLimit: 2,
               template: {
                 metadata: {
@@ -169,11 +174,12 @@ export class Backup extends pulumi.ComponentResource {
   }
 
   private container(name: string, image: string, script: string) {
+    const { memory, cpu } = this.args;
     return {
       name,
       image,
       command: ["bash", `/opt/matomo/scripts/${script}`],
-      resources: requestsAndLimits("50m/128Mi", "200m/256Mi"),
+      resources: requestsAndLimits(`50m/${half(memory)}`, `${cpu}/${memory}`),
       securityContext: restrictedContainer,
     };
   }

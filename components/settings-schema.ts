@@ -31,6 +31,11 @@ const volumeSize = text(
   "a size in whole Gi from 1Gi to 99999Gi, such as 10Gi",
 );
 
+const processors = text(
+  /^([1-9]|[5-9]\dm|[1-9]\d{2,3}m)$/,
+  "processors, at least 50m, such as 200m or 1",
+);
+
 const version = text(/^\d+\.\d+\.\d+$/, "a full version x.y.z such as 5.5.1");
 
 const schedule = z.string({ error: "five cron fields" }).superRefine((text, context) => {
@@ -166,10 +171,7 @@ export const settingsSchema = z.strictObject({
       timeout: z.int().min(600).max(86400).default(3300),
       /** Limits of the job, which only waits: reports are made in the web container. */
       memory: size(64, "256Mi").default("256Mi"),
-      cpu: text(
-        /^([1-9]|[5-9]\dm|[1-9]\d{2,3}m)$/,
-        "processors, at least 50m, such as 200m or 1",
-      ).default("200m"),
+      cpu: processors.default("200m"),
     })
     .prefault({}),
   backup: z
@@ -177,6 +179,14 @@ export const settingsSchema = z.strictObject({
       schedule: schedule.default("0 3 * * *"),
       /** Days; the newest proven backup stays in any case. */
       retentionDays: z.int().min(1).max(3650).default(30),
+      /**
+       * Seconds that a backup, or a restore, may take. Default: half an hour for each GiB of
+       * `storage.database`, at least four hours and at most 23.
+       */
+      timeout: z.int().min(600).max(86400).optional(),
+      /** Limits of the job. Its memory does not grow with the database, its time does. */
+      memory: size(256, "512Mi").default("256Mi"),
+      cpu: processors.default("200m"),
     })
     .prefault({}),
   edge: z

@@ -23,8 +23,14 @@ export const SCENARIOS: Record<string, Record<string, string>> = {
     matomo: json({ version: "5.6.0", memory: "4Gi", workers: 12 }),
     mariadb: json({ version: "12.3.1", memory: "4Gi" }),
     storage: json({ data: "20Gi", database: "50Gi", backup: "100Gi" }),
-    archive: json({ schedule: "*/30 * * * *" }),
-    backup: json({ schedule: "30 2 * * *", retentionDays: 90 }),
+    archive: json({ schedule: "*/30 * * * *", timeout: 7200, memory: "128Mi", cpu: "100m" }),
+    backup: json({
+      schedule: "30 2 * * *",
+      retentionDays: 90,
+      timeout: 28800,
+      memory: "512Mi",
+      cpu: "1",
+    }),
     edge: json({
       class: "traefik",
       controllerNamespace: "traefik",

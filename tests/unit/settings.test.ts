@@ -258,6 +258,18 @@ const ROWS: Row[] = [
     at("backup", { schedule: "TZ=UTC 0 3 * * *" }),
     /backup\.schedule: .*time zone/,
   ],
+  [
+    "a backup's memory below what its throw-away server takes",
+    at("backup", { memory: "255Mi" }),
+    /backup\.memory: found "255Mi".*at least 256Mi/,
+  ],
+  [
+    "a backup's processor too small",
+    at("backup", { cpu: "49m" }),
+    /backup\.cpu: found "49m".*at least 50m/,
+  ],
+  ["a backup's time of seconds", at("backup", { timeout: 599 }), /backup\.timeout: found 599.*600/],
+  ["a backup's time of days", at("backup", { timeout: 86401 }), /backup\.timeout: found 86401/],
   ["schedule in words", at("archive", { schedule: "hourly" }), /archive\.schedule: .*1 fields/],
   [
     "no retention",
@@ -528,7 +540,12 @@ describe("settings that are accepted", () => {
       backup: "20Gi",
     });
     assert.equal(settings.archive.schedule, "5 * * * *");
-    assert.deepEqual(settings.backup, { schedule: "0 3 * * *", retentionDays: 30 });
+    assert.deepEqual(settings.backup, {
+      schedule: "0 3 * * *",
+      retentionDays: 30,
+      memory: "256Mi",
+      cpu: "200m",
+    });
     assert.equal(settings.edge.issuer, "staging");
     assert.equal(requestLimit(settings), 50);
   });
