@@ -86,6 +86,20 @@ function isEncrypted(value: unknown): boolean {
   return typeof value === "object" && value !== null && "secure" in value;
 }
 
+/**
+ * That an option which replaces or removes what is there says the site's host name.
+ * @throws UsageError when it says another one; not said, it is asked for later
+ */
+export function assertHostName(
+  option: string,
+  said: string | undefined,
+  stack: string,
+  { domain }: Pick<Settings, "domain">,
+): void {
+  if (said === undefined || said === domain) return;
+  throw new UsageError(`${option}: found "${said}"; allowed: ${domain}, the host name of ${stack}`);
+}
+
 /** Name of the Pulumi project, which is the prefix of its settings; `option` is what named its folder. */
 export async function projectName(
   { project }: Pick<Fleet, "project">,

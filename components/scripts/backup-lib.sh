@@ -345,3 +345,5 @@ proven_backups() {
   done
   return 0
 }
+# Empty where there is none.
+newest_backup() { proven_backups | tail -n 1; }

@@ -72,9 +72,9 @@ JSON
 
 # Backups older than the retention go, but never the newest proven one.
 prune() {
-  local backup newest="" limit
+  local backup newest limit
   limit=$(date --utc --date="$RETENTION_DAYS days ago" +%Y-%m-%dT%H%M%SZ)
-  for backup in $(proven_backups); do newest=$backup; done
+  newest=$(newest_backup)
   for backup in $(proven_backups); do
     [[ $backup < $limit && $backup != "$newest" ]] || continue
     remove_backup "$backup" "older than $RETENTION_DAYS days"
@@ -83,9 +83,9 @@ prune() {
 # Where a new backup has no room, the oldest go, however young: never the newest proven one, and none
 # where that would not be enough.
 make_room() {
-  local need=$1 free backup newest="" goes=()
+  local need=$1 free backup newest goes=()
   free=$(free_bytes "$root")
-  for backup in $(proven_backups); do newest=$backup; done
+  newest=$(newest_backup)
   for backup in $(proven_backups); do
     if [ "$free" -ge "$need" ] || [ "$backup" = "$newest" ]; then break; fi
     free=$((free + $(du --summarize --block-size=1 "$root/$backup" | cut -f 1)))

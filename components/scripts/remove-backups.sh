@@ -17,7 +17,7 @@ refuse() { fail "$*. Nothing was removed."; }
 exec 9>"$root/.lock"
 flock --nonblock 9 || refuse "a backup or a restore is running on this volume"
 
-newest=$(proven_backups | tail -n 1)
+newest=$(newest_backup)
 [ -n "$newest" ] || refuse "there is no proven backup on this volume: what is there may be the only copy"
 for name in "$@"; do
   [ "$name" != "$newest" ] || refuse "$name is the newest proven backup: make another one first"

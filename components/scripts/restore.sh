@@ -37,7 +37,7 @@ exec 9>"$root/.lock"
 flock --nonblock 9 || refuse "a backup is running on this volume; wait for it to end."
 
 if [ "$BACKUP" = newest ]; then
-  BACKUP=$(proven_backups | tail -n 1)
+  BACKUP=$(newest_backup)
   [ -n "$BACKUP" ] || refuse "there is no proven backup on this volume."
 fi
 source=$root/$BACKUP

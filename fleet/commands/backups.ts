@@ -19,7 +19,7 @@ import { type Fleet, positive, type Register, type Result, type Run } from "../f
 import { age, bytes } from "../format";
 import { table } from "../report";
 import { type Progress, runStack } from "../run";
-import { chooseStack, readSettings } from "../stacks";
+import { assertHostName, chooseStack, readSettings } from "../stacks";
 
 const HEADER = ["NAME", "AGE", "SIZE", "TABLES", "ROWS", "MATOMO", "MARIADB", "PROVEN"];
 const OTHER_HEADER = ["NO BACKUP OF THIS PROGRAM", "SIZE", "CHANGED"];
@@ -65,10 +65,9 @@ function registerDelete(backups: Command, run: Run): void {
           const known = there.map((entry) => entry.name).join(", ");
           throw new UsageError(`found ${unknown.join(", ")}; allowed: ${known || "there is none"}`);
         }
-        if (names.includes(backups.at(-1)?.name ?? "")) {
-          throw new UsageError(
-            `${backups.at(-1)!.name} is the newest proven backup: make another one first`,
-          );
+        const newest = backups.at(-1)?.name;
+        if (newest !== undefined && names.includes(newest)) {
+          throw new UsageError(`${newest} is the newest proven backup: make another one first`);
         }
         return {
           backups: backups.filter((one) => names.includes(one.name)),
@@ -138,11 +137,7 @@ async function remove(
   const { output, interrupted: signal } = fleet;
   const { settings, work, list } = await open(fleet, name);
   const { domain } = settings;
-  if (confirm !== undefined && confirm !== domain) {
-    throw new UsageError(
-      `--confirm: found "${confirm}"; allowed: ${domain}, the host name of ${name}`,
-    );
-  }
+  assertHostName("--confirm", confirm, name, settings);
   const volume = await list();
   const { backups, others } = choose(volume, settings);
   const entries = [...backups, ...others];

@@ -8,7 +8,7 @@ import type { Register } from "../fleet";
 import { jobText } from "./run-job";
 import { readWeb, restore } from "../restore";
 import { runStack } from "../run";
-import { chooseStack, readSettings } from "../stacks";
+import { assertHostName, chooseStack, readSettings } from "../stacks";
 
 interface Options {
   from: string;
@@ -29,18 +29,15 @@ export const registerRestore: Register = (program, run) => {
     .action((name: string, options: Options) =>
       run(command, async (fleet) => {
         const stack = await chooseStack(fleet, name);
-        const { cluster: where, domain } = await readSettings(fleet, stack);
+        const settings = await readSettings(fleet, stack);
+        const { cluster: where, domain } = settings;
         const { from, yes } = options;
         if (!FROM.test(from)) {
           throw new UsageError(
             `--from: found "${from}"; allowed: newest, or a name such as 2026-01-31T030000Z`,
           );
         }
-        if (options.overwrite !== undefined && options.overwrite !== domain) {
-          throw new UsageError(
-            `--overwrite: found "${options.overwrite}"; allowed: ${domain}, the host name of ${name}`,
-          );
-        }
+        assertHostName("--overwrite", options.overwrite, name, settings);
         const { output, interrupted: signal } = fleet;
         const cluster = await connect(fleet, where);
         let replace = options.overwrite;

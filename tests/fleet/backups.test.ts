@@ -1,9 +1,8 @@
 /** `backups`: what is on the volume, and away with what was named, once that was told, and told again. */
 import assert from "node:assert/strict";
-import type { Live } from "../api/harness";
 import { type FleetBench, sharedBench } from "./bench";
 import { LogServer, volumeLines } from "./log-server";
-import { type FleetEnd, WaitingCronJob } from "./waiting-cron-job";
+import { WaitingCronJob } from "./waiting-cron-job";
 
 const HOST = "matomo.liberty.example.com";
 const OLD = "2020-01-01T030000Z";
@@ -29,25 +28,18 @@ describe("fleet backups", () => {
   beforeEach(() => logs.say("list", volumeLines([OLD, NEWEST], [DUMP])));
 
   const start = (...words: string[]) => bench.start({}, "backups", ...words);
-  /** Ends the pod of the Job that the command has made. */
-  async function ended(command: PromiseLike<FleetEnd>, container: string): Promise<Live> {
-    const pod = await waiting.podOf(command);
-    assert.equal(pod.spec.containers[0].name, container);
-    await waiting.kubelet.finish(pod, "Succeeded");
-    return pod;
-  }
   /** A command that only looks at the volume. */
   async function looks(...words: string[]) {
     const command = start(...words);
-    await ended(command, "list");
+    await waiting.ended(command, "list");
     const { exitCode, stdout, stderr } = await command;
     return { exitCode, stdout: String(stdout), stderr: String(stderr) };
   }
   /** Words of the Job that a command removes by. */
   async function removes(command: ReturnType<typeof start>, left: string): Promise<string[]> {
     logs.say("remove", left);
-    await ended(command, "list");
-    const pod = await ended(command, "remove");
+    await waiting.ended(command, "list");
+    const pod = await waiting.ended(command, "remove");
     const { exitCode, stderr } = await command;
     assert.equal(exitCode, 0, String(stderr));
     const jobs = await bench.site.list("jobs");
@@ -96,7 +88,7 @@ describe("fleet backups", () => {
       ],
       ...["backups", "delete", "liberty", OLD],
     );
-    await ended(told, "list");
+    await waiting.ended(told, "list");
     const { exitCode, shown } = await told;
     assert.equal(exitCode, 1, shown);
     assert.match(shown, /nothing was removed/);
@@ -142,7 +134,7 @@ describe("fleet backups", () => {
   it("says what the pod said when it could not remove", async () => {
     logs.say("remove", "backup: ERROR: a backup is running on this volume. Nothing was removed.");
     const told = start("delete", "liberty", DUMP, "--yes");
-    await ended(told, "list");
+    await waiting.ended(told, "list");
     const pod = await waiting.podOf(told);
     await waiting.kubelet.finish(pod, "Failed");
     const { exitCode, stderr } = await told;

@@ -139,11 +139,7 @@ describe("fleet repair-volume", () => {
       );
 
     /** The command's first Job, the list of the backups, ends well. */
-    async function listing(command: PromiseLike<FleetEnd>): Promise<void> {
-      const pod = await waiting.podOf(command);
-      assert.equal(pod.spec.containers[0].name, "list");
-      await waiting.kubelet.finish(pod, "Succeeded");
-    }
+    const listing = (command: PromiseLike<FleetEnd>) => waiting.ended(command, "list");
 
     async function place(change: (podSpec: Live) => void): Promise<void> {
       for (const workload of Object.values(WORKLOADS)) {
@@ -270,7 +266,10 @@ describe("fleet repair-volume", () => {
     const endRest = () => endOrphans(bench.site.engine.env.PULUMI_HOME!);
 
     /** Kills it, with all that it started, when it says so; meanwhile its Job may have to end. */
-    async function killAt(words: string, meanwhile?: typeof listing): Promise<void> {
+    async function killAt(
+      words: string,
+      meanwhile?: (command: PromiseLike<FleetEnd>) => Promise<unknown>,
+    ): Promise<void> {
       const command = startKillable({ words: `liberty: ${words}`, signal: "SIGKILL" });
       await meanwhile?.(command);
       const { signal, stderr } = await command;

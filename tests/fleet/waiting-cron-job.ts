@@ -1,4 +1,5 @@
 /** A CronJob of the deployed stack whose Jobs run until a test ends them. */
+import assert from "node:assert/strict";
 import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
 import type { Live, Site } from "../api/harness";
 import { Kubelet, onWaitingNodes } from "../incidents/cluster/kubelet";
@@ -83,6 +84,14 @@ export class WaitingCronJob {
     if (typeof found !== "string") return found;
     const { stdout, stderr, shown } = end!;
     throw new Error(`no Job was made:\n${shown ?? `${String(stderr)}\n${String(stdout)}`}`);
+  }
+
+  /** The same, ended well; it has one container, of this name. */
+  async ended(command: PromiseLike<FleetEnd>, container: string): Promise<Live> {
+    const pod = await this.podOf(command);
+    assert.equal(pod.spec.containers[0].name, container);
+    await this.kubelet.finish(pod, "Succeeded");
+    return pod;
   }
 
   /** The pod of the Job that is running now, as soon as there is one. */
