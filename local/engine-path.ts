@@ -10,7 +10,7 @@ import * as path from "node:path";
 import { execa } from "execa";
 import { parse } from "yaml";
 import { kubernetesProvider, languageHost, pulumiCli } from "./artefacts";
-import { buildStandIn } from "./standins/build";
+import { writeStandIn } from "./standins/script";
 import { ensureArtefact, ensureBundle, type ToolchainOptions } from "./toolchain";
 
 /**
@@ -94,7 +94,7 @@ async function standInFolder(home: string, standIns: StandIns): Promise<string> 
   await fs.mkdir(folder, { recursive: true });
   for (const name of standInNames) {
     if (standIns === "always" || !(await isInstalled(home, name))) {
-      await buildStandIn(name, folder);
+      await writeStandIn(name, folder);
     } else {
       await fs.rm(path.join(folder, `pulumi-resource-${name}`), { force: true });
     }

@@ -14,7 +14,7 @@ import { credentials } from "@grpc/grpc-js";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import * as services from "@pulumi/pulumi/proto/provider_grpc_pb";
 import type { PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
-import { buildStandIn } from "../../../local/standins/build";
+import { writeStandIn } from "../../../local/standins/script";
 
 for (const name of ["random", "digitalocean"]) {
   describe(`pulumi-resource-${name} as a process`, () => {
@@ -23,7 +23,7 @@ for (const name of ["random", "digitalocean"]) {
 
     beforeEach(async () => {
       folder = await fs.mkdtemp(path.join(os.tmpdir(), "stand-in-"));
-      await buildStandIn(name, folder);
+      await writeStandIn(name, folder);
       // Started from elsewhere, as the engine does.
       const command = path.join(folder, `pulumi-resource-${name}`);
       plugin = spawn(command, ["127.0.0.1:1"], { cwd: "/", stdio: ["pipe", "pipe", "inherit"] });
