@@ -229,7 +229,8 @@ export function conflictsWithLive(settings: Settings, live: Live): string[] {
       const key = wanted === settings[program].version ? "version" : "image";
       problems.push(
         `matomo:${program}.${key}: found "${settings[program][key]}"; allowed: ${deployed} or newer, ` +
-          `because ${deployed} is deployed and has written the data`,
+          `because ${deployed} is deployed and has written the data` +
+          (program === "matomo" ? " (the way back: npm run fleet -- rollback STACK)" : ""),
       );
     }
   }

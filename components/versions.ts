@@ -20,7 +20,7 @@ export function imageVersion(image: string): string | undefined {
 }
 
 /** On the template of a pod whose image's tag does not tell its version: the stated one. */
-const VERSION_ANNOTATION = "matomo-fleet/version";
+export const VERSION_ANNOTATION = "matomo-fleet/version";
 
 /** Annotations of a pod template, so that a live pod tells its version even where its image does not. */
 export function versionAnnotation(image: string, version: string): Record<string, string> {

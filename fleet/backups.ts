@@ -27,6 +27,8 @@ export interface Backup {
   databaseBytes?: number;
   tables: number;
   rows: number;
+  /** What visitors did: page views, downloads, events. */
+  actions: number;
   /** What the site's user may not read or define, as "kind name": no restore brings it. */
   leftOut: string[];
   /** How long each part took, in milliseconds. */
@@ -58,7 +60,7 @@ interface Manifest {
   /** Not in those of an older program, as what follows. */
   databaseBytes?: number;
   leftOut?: string[];
-  tables: { rows: number }[];
+  tables: { name: string; rows: number }[];
 }
 
 const MIB = 1024 ** 2;
@@ -184,6 +186,8 @@ export function parseList(log: string[]): BackupVolume {
       databaseBytes: manifest.databaseBytes,
       tables: manifest.tables.length,
       rows: manifest.tables.reduce((sum, { rows }) => sum + rows, 0),
+      actions:
+        manifest.tables.find(({ name }) => name.endsWith("log_link_visit_action"))?.rows ?? 0,
       leftOut: manifest.leftOut ?? [],
       milliseconds: manifest.milliseconds,
     }));

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import {
   Log,
   type V1CronJob,
+  type V1EnvVar,
   type V1Job,
   type V1JobCondition,
   type V1Pod,
@@ -51,8 +52,11 @@ export async function readCronJob(cluster: Cluster, name: string): Promise<V1Cro
 }
 
 /** The Job that the CronJob would make now, under its own history limits (incident 6). */
-function jobOf(cronJob: V1CronJob, name: string): V1Job {
-  const { metadata, spec } = cronJob.spec!.jobTemplate;
+function jobOf(cronJob: V1CronJob, name: string, env: V1EnvVar[]): V1Job {
+  const { metadata, spec } = structuredClone(cronJob.spec!.jobTemplate);
+  for (const container of spec!.template.spec!.containers) {
+    if (env.length) container.env = [...(container.env ?? []), ...env];
+  }
   const owner = { apiVersion: "batch/v1", kind: "CronJob", controller: true };
   return {
     apiVersion: "batch/v1",
@@ -164,18 +168,28 @@ export async function runJob(
   }
 }
 
+/** A CronJob to run now. */
+export interface CronJobRun {
+  name: string;
+  component: string;
+  /** Why it runs, in the Job's name. */
+  word: string;
+  /** More of its containers' environment. */
+  env?: V1EnvVar[];
+}
+
 /**
- * Runs what a CronJob would make now, unless a Job of its component runs; `word` is why, in its name.
+ * Runs what a CronJob would make now, unless a Job of its component runs.
  * @throws UsageError before anything is made; Interrupted
  */
 export async function runCronJob(
   cluster: Cluster,
-  { name, component, word }: { name: string; component: string; word: string },
+  { name, component, word, env = [] }: CronJobRun,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<JobResult> {
   await assertNoneRuns(cluster, [component]);
-  const job = jobOf(await readCronJob(cluster, name), jobName(name, word));
+  const job = jobOf(await readCronJob(cluster, name), jobName(name, word), env);
   return runJob(cluster, job, progress, signal);
 }
 

@@ -6,6 +6,9 @@ import { FIELD_MANAGER } from "../components/ownership";
 /** The kind of a patch: what it names is changed, and null taken away. */
 export const MERGE = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
 
+/** The same, with lists whose items are found by their names. */
+export const STRATEGIC = setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch);
+
 /**
  * A patch of an object of the program's, under its own field manager: the next `up` finds nobody else's
  * field.

@@ -8,7 +8,8 @@
 # Volumes: /backup (the claim), /tmp, /opt/matomo/scripts,
 #          /run/secrets/mariadb/{mariadb-username,mariadb-password}
 # Env:     DATABASE_HOST, DATABASE_PORT (3306), DATABASE_NAME, TABLE_PREFIX, RETENTION_DAYS,
-#          SITE_HOST, HOSTNAME (the pod's name)
+#          SITE_HOST, HOSTNAME (the pod's name), KEEP_BACKUP (none: one that neither its age nor the
+#          lack of room removes)
 # Output:  /backup/<UTC time>/{database.sql.zst,state.tar.zst,manifest.json}
 # What is not yet proven is under /backup/.work alone; a killed run's leftovers go at the next run.
 set -euo pipefail
@@ -16,6 +17,7 @@ set -euo pipefail
 : "${DATABASE_HOST:?}" "${DATABASE_NAME:?}" "${RETENTION_DAYS:?}" "${SITE_HOST:?}"
 : "${TABLE_PREFIX:?}"
 port=${DATABASE_PORT:-3306}
+keep=${KEEP_BACKUP:-}
 started=$SECONDS
 umask 027
 
@@ -76,7 +78,7 @@ prune() {
   limit=$(date --utc --date="$RETENTION_DAYS days ago" +%Y-%m-%dT%H%M%SZ)
   newest=$(newest_backup)
   for backup in $(proven_backups); do
-    [[ $backup < $limit && $backup != "$newest" ]] || continue
+    [[ $backup < $limit && $backup != "$newest" && $backup != "$keep" ]] || continue
     remove_backup "$backup" "older than $RETENTION_DAYS days"
   done
 }
@@ -88,6 +90,7 @@ make_room() {
   newest=$(newest_backup)
   for backup in $(proven_backups); do
     if [ "$free" -ge "$need" ] || [ "$backup" = "$newest" ]; then break; fi
+    [ "$backup" != "$keep" ] || continue
     free=$((free + $(du --summarize --block-size=1 "$root/$backup" | cut -f 1)))
     goes+=("$backup")
   done

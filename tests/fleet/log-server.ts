@@ -13,13 +13,24 @@ const MANIFEST = {
   mariadb: "12.0.2-MariaDB",
   files: { "database.sql.zst": { bytes: 10 }, "state.tar.zst": { bytes: 10 } },
   milliseconds: { dump: 1, restore: 1, proof: 1 },
-  tables: [{ rows: 1 }],
+  tables: [{ name: "matomo_site", rows: 1 }],
 };
 
-/** What list-backups.sh prints of proven backups and of what is none. */
-export function volumeLines(backups: string[], others: string[] = []): string {
+/** What a manifest says of a backup besides. */
+interface Mentioned {
+  matomo?: string;
+  actions?: number;
+}
+
+/** What list-backups.sh prints of proven backups, some of them of another Matomo, and of what is none. */
+export function volumeLines(backups: (string | [string, Mentioned])[], others: string[] = []) {
   const lines = [
-    ...backups.map((name) => ({ name, manifest: MANIFEST })),
+    ...backups.map((one) => {
+      const [name, { matomo, actions = 0 }] =
+        typeof one === "string" ? [one, {} as Mentioned] : one;
+      const tables = [...MANIFEST.tables, { name: "matomo_log_link_visit_action", rows: actions }];
+      return { name, manifest: { ...MANIFEST, ...(matomo && { matomo }), tables } };
+    }),
     ...others.map((other) => ({ other, bytes: 300, changed: "2020-01-01T00:00:00Z" })),
     { volume: { bytes: 2000, free: 1000 } },
   ];

@@ -86,11 +86,15 @@ export class WaitingCronJob {
     throw new Error(`no Job was made:\n${shown ?? `${String(stderr)}\n${String(stdout)}`}`);
   }
 
-  /** The same, ended well; it has one container, of this name. */
-  async ended(command: PromiseLike<FleetEnd>, container: string): Promise<Live> {
+  /** The same, ended; it has one container, of this name. */
+  async ended(
+    command: PromiseLike<FleetEnd>,
+    container: string,
+    end: "Succeeded" | "Failed" = "Succeeded",
+  ): Promise<Live> {
     const pod = await this.podOf(command);
     assert.equal(pod.spec.containers[0].name, container);
-    await this.kubelet.finish(pod, "Succeeded");
+    await this.kubelet.finish(pod, end);
     return pod;
   }
 

@@ -4,14 +4,9 @@
  * incidents 10, 13, 14, 15, 17, 20).
  */
 import * as assert from "node:assert/strict";
-import * as fs from "node:fs/promises";
-import * as os from "node:os";
-import * as path from "node:path";
-import { matomoFolder, siteImage } from "../../local/node/images";
-import { importImage } from "../../local/node/node";
 import { eventually, milliseconds, seconds, within } from "../waits";
 import { KEPT_PLUGIN, LOAD_SECONDS, type NodeSite, sharedSite, Visitors } from "./harness";
-import { restateVersion } from "./version";
+import { importRelease } from "./release";
 
 describe("a running site", () => {
   let site: NodeSite;
@@ -173,30 +168,10 @@ describe("a running site", () => {
   });
 
   describe("a new image", () => {
-    const folder = path.join(os.tmpdir(), `matomo-upgrade-${process.pid}`);
-    after(() => fs.rm(folder, { recursive: true, force: true }));
-
-    /** An image of the same Matomo that calls itself another version and runs an update. */
-    async function release(version: string, sql: string): Promise<void> {
-      await fs.rm(folder, { recursive: true, force: true });
-      await fs.cp(matomoFolder(), folder, { recursive: true });
-      restateVersion(folder, version);
-      // None in between: what an update has done is written down, and the old Matomo refuses it then.
-      const updates = path.join(folder, "core", "Updates");
-      await fs.rm(updates, { recursive: true });
-      await fs.mkdir(updates);
-      const name = `Updates_${version.replaceAll(".", "_")}`;
-      const update = process.env.MATOMO_DIST
-        ? `<?php\nnamespace Piwik\\Updates;\nclass ${name} extends \\Piwik\\Updates {\n` +
-          `  public function doUpdate(\\Piwik\\Updater $updater) { \\Piwik\\Db::query("${sql}"); }\n}\n`
-        : `<?php \\Piwik\\Db::query("${sql}");`;
-      await fs.writeFile(path.join(updates, `${version}.php`), update);
-      await importImage(site.cluster.folder, await siteImage(`matomo:${version}-apache`, folder));
-    }
     const using = (version: string) => ({ "matomo:matomo": { version } });
 
     it("that fails to update leaves the old state, and says so", async () => {
-      await release("5.98.0", "ALTER TABLE matomo_no_such_table ADD x INT");
+      await importRelease(site, "5.98.0", "ALTER TABLE matomo_no_such_table ADD x INT");
       const image = ["set", "image", "-n", "matomo", "deployment/matomo"];
       await site.kubectl(...image, "web=matomo:5.98.0-apache");
       const saysWhy = async () => {
@@ -228,7 +203,11 @@ describe("a running site", () => {
     });
 
     it("becomes the new Matomo: code, schema, and what people had", async () => {
-      await release("5.99.0", "ALTER TABLE matomo_site ADD COLUMN IF NOT EXISTS upgraded INT");
+      await importRelease(
+        site,
+        "5.99.0",
+        "ALTER TABLE matomo_site ADD COLUMN IF NOT EXISTS upgraded INT",
+      );
       await site.shell(
         "web",
         "mkdir -p /state/misc/user && echo logo >/state/misc/user/logo.txt; " +

@@ -129,16 +129,23 @@ describe("the documents", () => {
     const { commands } = await fleetProgram(() => Promise.resolve());
     const listed = [...read("docs/fleet.md").matchAll(/^\| (`.*?`) +\| .*$/gm)].map(
       ([row, cell]) => {
-        const spans = [...cell.matchAll(/`([a-z][\w-]*)[^`]*`/g)].map(([, name]) => name);
-        return { row, names: spans };
+        const spans = [...cell.matchAll(/`([a-z][\w-]*(?: [a-z]+)?)[^`]*`/g)];
+        return { row, names: spans.map(([, name]) => name) };
       },
     );
+    const all = commands.flatMap((command) => [
+      { name: command.name(), options: command.options },
+      ...command.commands.map((inner) => ({
+        name: `${command.name()} ${inner.name()}`,
+        options: inner.options,
+      })),
+    ]);
     assert.deepEqual(
       listed.flatMap(({ names }) => names).sort(),
-      commands.map((command) => command.name()).sort(),
+      all.map(({ name }) => name).sort(),
     );
     for (const { row, names } of listed) {
-      const own = commands.filter((command) => names.includes(command.name()));
+      const own = all.filter(({ name }) => names.includes(name));
       const known = own.flatMap(({ options }) => options.map(({ long }) => long));
       for (const [option] of row.matchAll(/--[a-z-]+/g)) assert.ok(known.includes(option), option);
     }

@@ -22,7 +22,7 @@ const MANIFEST = {
   databaseBytes: 5000,
   tables: [
     { name: "a", rows: 3, checksum: 1 },
-    { name: "b", rows: 4, checksum: 2 },
+    { name: "matomo_log_link_visit_action", rows: 4, checksum: 2 },
   ],
 };
 
@@ -47,6 +47,7 @@ describe("the list of backups", () => {
           databaseBytes: 5000,
           tables: 2,
           rows: 7,
+          actions: 4,
           leftOut: [],
           milliseconds: MANIFEST.milliseconds,
         },
