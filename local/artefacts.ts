@@ -193,3 +193,21 @@ export const actionlint: Artefact = {
     ldflags: "",
   },
 };
+
+/** Brings backups off the cluster; in the stand-in of its image (tests/node/scripts/offsite.ts). */
+export const restic: Artefact = {
+  name: "restic",
+  title: "restic 0.18",
+  command: { package: "github.com/restic/restic/cmd/restic", output: "restic", ldflags: "" },
+};
+
+/** An S3 server whose objects are files of a folder; only tests use it. */
+export const versitygw: Artefact = {
+  name: "versitygw",
+  title: "versitygw 1.8, an S3 server",
+  command: {
+    package: "github.com/versity/versitygw/cmd/versitygw",
+    output: "versitygw",
+    ldflags: "",
+  },
+};

@@ -7,7 +7,7 @@ import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { execa, ExecaError } from "execa";
 import { unzipSync } from "fflate";
-import { actionlint, type Artefact } from "../local/artefacts";
+import { actionlint, type Artefact, restic, versitygw } from "../local/artefacts";
 import { DownloadError, lastWords } from "../local/downloads";
 import { bootstrap } from "../local/node/debian";
 import { checkout } from "../local/paths";
@@ -36,6 +36,12 @@ export const nginx: TestTool = {
 /** Takes over the data folder of the server that is an image's. */
 export const newerMariadb: TestTool = {
   artefact: debianTool("mariadb-newer", "a newer MariaDB"),
+  sources: path.join(nodeTests, "scripts"),
+};
+
+/** The shell of an image that has no other. */
+export const busybox: TestTool = {
+  artefact: debianTool("busybox", "busybox"),
   sources: path.join(nodeTests, "scripts"),
 };
 
@@ -73,7 +79,8 @@ export async function testTools({ node }: { node: boolean }): Promise<TestTool[]
   return [
     { artefact: actionlint },
     ...(needsHelm ? [helm] : []),
-    ...(node ? [shellcheck, nginx, newerMariadb, chromium] : []),
+    ...(node ? [shellcheck, nginx, newerMariadb, busybox, chromium] : []),
+    ...(node ? [{ artefact: restic }, { artefact: versitygw }] : []),
   ];
 }
 
