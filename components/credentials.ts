@@ -1,8 +1,9 @@
 /**
  * Passwords and tokens, made once (design decision 5, incident 12).
  *
- * Objects: Secrets `matomo`, `matomo-mariadb` with exactly the contract's keys, and
- * `matomo-backup`, the token with which the backup reads the web pod's state.
+ * Objects: Secrets `matomo`, `matomo-mariadb` with exactly the contract's keys, `matomo-backup`, the
+ * token with which the backup reads the web pod's state, and where backups are brought off-site
+ * `matomo-offsite`, the bucket's key pair and the repository's password.
  *
  * The old deploy script made fresh passwords at each upgrade and locked itself out. Here they live
  * in Pulumi's state as secrets; no argument that changes later regenerates them, and they outlive
@@ -19,6 +20,13 @@ export interface CredentialsArgs {
   username: string;
   /** The administrator's address. */
   email: string;
+  /** Where backups are brought off-site: the bucket's key pair, and a repository's own password. */
+  offsite?: { accessKeyId: string; secretAccessKey: string; repositoryPassword?: string };
+}
+
+export interface PasswordsArgs {
+  /** Whether there is an off-site repository, which has a password. */
+  offsite: boolean;
 }
 
 /** A Secret's name and what is in it, for mounts and their checksum. */
@@ -34,14 +42,17 @@ export class Passwords extends pulumi.ComponentResource {
   readonly database: pulumi.Output<string>;
   readonly databaseRoot: pulumi.Output<string>;
   readonly stateToken: pulumi.Output<string>;
+  /** Undefined without an off-site repository. */
+  readonly offsite?: pulumi.Output<string>;
 
-  constructor(name: string, opts: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: PasswordsArgs, opts: pulumi.ComponentResourceOptions) {
     super("matomo:index:Passwords", name, {}, opts);
     this.admin = this.password("admin-password");
     this.archiveToken = this.token("archive-token");
     this.database = this.password("database-password");
     this.databaseRoot = this.password("database-root-password");
     this.stateToken = this.token("state-token");
+    if (args.offsite) this.offsite = this.password("offsite-password");
     this.registerOutputs({});
   }
 
@@ -73,6 +84,8 @@ export class Credentials extends pulumi.ComponentResource {
   readonly database: MountedSecret;
   /** Key state-token. */
   readonly backup: MountedSecret;
+  /** Keys credentials, repository-password; undefined without an off-site repository. */
+  readonly offsite?: MountedSecret;
 
   constructor(name: string, args: CredentialsArgs, opts: pulumi.ComponentResourceOptions) {
     super("matomo:index:Credentials", name, {}, opts);
@@ -88,6 +101,16 @@ export class Credentials extends pulumi.ComponentResource {
       "mariadb-root-password": args.passwords.databaseRoot,
     });
     this.backup = this.secret("backup", NAMES.backup, { "state-token": args.passwords.stateToken });
+    if (args.offsite && args.passwords.offsite) {
+      const { repositoryPassword } = args.offsite;
+      this.offsite = this.secret("offsite", NAMES.offsite, {
+        credentials: pulumi.secret(offsiteCredentials(args.offsite)),
+        "repository-password":
+          repositoryPassword === undefined
+            ? args.passwords.offsite
+            : pulumi.secret(repositoryPassword),
+      });
+    }
     this.registerOutputs({});
   }
 
@@ -104,4 +127,10 @@ export class Credentials extends pulumi.ComponentResource {
     );
     return { name: secret.metadata.name, data: pulumi.output(data) };
   }
+}
+
+/** The key pair of a bucket, as restic's S3 client reads it from a file. */
+export function offsiteCredentials(key: { accessKeyId: string; secretAccessKey: string }): string {
+  const { accessKeyId, secretAccessKey } = key;
+  return `[default]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`;
 }

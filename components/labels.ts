@@ -56,6 +56,7 @@ export const NAMES = {
   database: `${APP}-mariadb`,
   archive: `${APP}-archive`,
   backup: `${APP}-backup`,
+  offsite: `${APP}-offsite`,
   state: `${APP}-state`,
   config: `${APP}-config`,
   scripts: `${APP}-scripts`,

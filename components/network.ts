@@ -6,6 +6,7 @@
  * the namespace carries the component (incident 18: labels that matched no pod); other namespaces
  * are selected by the name label that Kubernetes sets itself.
  */
+import { isIPv4 } from "node:net";
 import { CustomResource } from "@pulumi/kubernetes/apiextensions";
 import { NetworkPolicy } from "@pulumi/kubernetes/networking/v1";
 import type { types } from "@pulumi/kubernetes";
@@ -43,6 +44,8 @@ export interface NetworkArgs {
   smtp: boolean;
   /** Web may reach any public address on these, to fetch plugins. */
   pluginPorts: number[];
+  /** The backup may reach this server: at its address, or, named by its host, at any public one. */
+  offsite?: { host: string; port: number };
 }
 
 /** What one component accepts and what it may reach. */
@@ -63,12 +66,17 @@ const namespace = (name: string): Peer => ({
 });
 const internet: Peer = { ipBlock: { cidr: "0.0.0.0/0", except: PRIVATE_RANGES } };
 
+/** Where a server listens: a rule goes by addresses, and a host name may have any public one. */
+function server(host: string): Peer {
+  return isIPv4(host) ? { ipBlock: { cidr: `${host}/32` } } : internet;
+}
+
 /** Every flow of the site. What is not in this table is refused. */
 export function flows(args: NetworkArgs): Flows[] {
   // Cilium's Gateway has no pods of its own: its rule is another kind of object.
   const controllers = args.ciliumGateway ? [] : [namespace(args.controllerNamespace)];
   const database = { to: pods("mariadb"), ports: [DATABASE_PORT] };
-  const { geoip, smtp, pluginPorts } = args;
+  const { geoip, smtp, pluginPorts, offsite } = args;
   const wanted = [...(geoip ? [443] : []), ...(smtp ? [465, 587] : []), ...pluginPorts];
   const publicPorts = [...new Set(wanted)];
   return [
@@ -104,7 +112,11 @@ export function flows(args: NetworkArgs): Flows[] {
       component: "backup",
       name: NAMES.backup,
       ingress: [],
-      egress: [database, { to: pods("web"), ports: [STATE_PORT] }],
+      egress: [
+        database,
+        { to: pods("web"), ports: [STATE_PORT] },
+        ...(offsite ? [{ to: server(offsite.host), ports: [offsite.port] }] : []),
+      ],
       dns: true,
     },
     {

@@ -96,6 +96,39 @@ const configValue = z.union(
 /** Words that PHP reads as values are no names. */
 const configName = z.string().regex(/^(?!(null|yes|no|true|false|on|off|none)$)[a-z][a-z0-9_]*$/i);
 
+/** Part of a bucket's key pair: as it stands in a file, without quotes. */
+const keyPart = text(/^[A-Za-z0-9/+=_-]{8,128}$/, "8 to 128 letters, digits or / + = _ -");
+
+const offsiteSchema = z.strictObject({
+  /** Address of the S3 server; the backup's pod may then reach its port. */
+  endpoint: accepted((text) => {
+    const found = URL.canParse(text) ? new URL(text) : undefined;
+    return found?.protocol === "https:" && [found.origin, `${found.origin}/`].includes(text);
+  }, "an address such as https://fra1.digitaloceanspaces.com, without a path or a password"),
+  /** As the server names it. */
+  region: text(/^[a-z0-9-]{2,40}$/, "a region such as fra1").default("us-east-1"),
+  bucket: text(
+    /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+    "a bucket's name: 3 to 63 of a-z, 0-9, . and -, such as liberty-backups",
+  ),
+  /** Folder of the bucket, one for each site. Default: the domain. */
+  prefix: text(
+    /^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)*$/,
+    "a folder of letters, digits and . _ -, such as matomo/liberty",
+  ).optional(),
+  /** The bucket's key pair. Encrypted in the stack's file, as what follows. */
+  accessKeyId: keyPart,
+  secretAccessKey: keyPart,
+  /** Password of a repository that another stack made. Default: one that is made once. */
+  repositoryPassword: text(
+    /^[\x21-\x7e]{16,128}$/,
+    "16 to 128 characters of ASCII without spaces",
+  ).optional(),
+});
+
+/** Settings of `backup.offsite` that nobody but the stack should read. */
+export const OFFSITE_SECRETS = ["accessKeyId", "secretAccessKey", "repositoryPassword"] as const;
+
 const clusterSchema = z.union(
   [
     z.strictObject({
@@ -187,6 +220,8 @@ export const settingsSchema = z.strictObject({
       /** Limits of the job. Its memory does not grow with the database, its time does. */
       memory: size(256, "512Mi").default("256Mi"),
       cpu: processors.default("200m"),
+      /** Where each proven backup is brought as well, encrypted, and read back. */
+      offsite: offsiteSchema.optional(),
     })
     .prefault({}),
   edge: z
@@ -251,6 +286,8 @@ export const settingsSchema = z.strictObject({
 export type Settings = z.output<typeof settingsSchema>;
 /** Which cluster a stack is bound to. */
 export type ClusterSettings = Settings["cluster"];
+/** Where backups are brought as well. */
+export type OffsiteSettings = NonNullable<Settings["backup"]["offsite"]>;
 /** Plugins that are no part of Matomo. */
 export type PluginSettings = Settings["plugins"];
 /** Keys of Matomo's configuration, by section. */

@@ -10,11 +10,18 @@ import { largestDatabase, roomForBackup } from "./backup-size";
 import { databaseCapacity, webCapacity } from "./capacity";
 import { Refusal } from "./failure";
 import { mebibytes } from "./quantity";
-import { type ClusterSettings, type Settings, settingsSchema } from "./settings-schema";
+import {
+  type ClusterSettings,
+  OFFSITE_SECRETS,
+  type OffsiteSettings,
+  type Settings,
+  settingsSchema,
+} from "./settings-schema";
 import { OWNED_CONFIG } from "./web-config";
 import { compareVersions, imageVersion, UNTRIED_MATOMO } from "./versions";
 
-export type { ClusterSettings, Settings };
+export { OFFSITE_SECRETS };
+export type { ClusterSettings, OffsiteSettings, Settings };
 
 /** All faults of a stack's configuration at once; `problems` has one line for each. */
 export class SettingsError extends Refusal {
@@ -74,8 +81,19 @@ function describe(issue: z.core.$ZodIssue, root: unknown): string[] {
     );
   }
   const found = valueAt(root, issue.path);
-  const shown = found === undefined ? "missing" : `found ${JSON.stringify(found)}`;
+  const shown = found === undefined ? "missing" : `found ${shownValue(found, issue.path)}`;
   return [`${key(issue.path)}: ${shown}; ${allowed(issue)}`];
+}
+
+/** A value as an error may show it: without a secret in it, whatever else is wrong with it. */
+function shownValue(found: unknown, path: PropertyKey[]): string {
+  const isSecret = (key: PropertyKey) => (OFFSITE_SECRETS as readonly PropertyKey[]).includes(key);
+  if (path.some(isSecret)) return "a value that is not shown";
+  // Text that is to be an object is no JSON: what it holds is not known.
+  if (path[0] === "backup" && path.length === 1 && typeof found === "string") {
+    return `a text of ${found.length} characters`;
+  }
+  return JSON.stringify(found, (key, value: unknown) => (isSecret(key) ? "…" : value));
 }
 
 /** Keys that an object of the schema may have; of a choice between objects, all of theirs. */
@@ -223,6 +241,25 @@ export function settingsWarnings({ storage, backup }: Settings): string[] {
       `the ${backup.retentionDays} days of matomo:backup.retentionDays come on top. Backups fail from ` +
       `${gibibytes(largestDatabase(volume), Math.floor)} of database on: grow the volume before`,
   ];
+}
+
+/** A repository of restic in a bucket: all but its secrets. */
+export interface Repository {
+  /** As restic names it. */
+  url: string;
+  region: string;
+  /** Where its server listens: a host name or an address, and the port. */
+  host: string;
+  port: number;
+}
+
+/** The off-site repository of a stack; undefined where it has none. */
+export function offsiteRepository({ domain, backup }: Settings): Repository | undefined {
+  if (!backup.offsite) return undefined;
+  const { endpoint, region, bucket, prefix = domain } = backup.offsite;
+  const { origin, hostname, port } = new URL(endpoint);
+  const url = `s3:${origin}/${bucket}/${prefix}`;
+  return { url, region, host: hostname, port: Number(port) || 443 };
 }
 
 /** The IngressClass or GatewayClass: the stated one, or what DOKS clusters have. */

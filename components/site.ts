@@ -15,6 +15,7 @@ import { Network } from "./network";
 import { mebibytes } from "./quantity";
 import {
   edgeClass,
+  offsiteRepository,
   pluginPorts,
   requestLimit,
   type Settings,
@@ -68,7 +69,9 @@ export class MatomoSite extends pulumi.ComponentResource {
       database: fitting(databaseCapacity(mebibytes(mariadb.memory), matomo.workers)),
     };
 
-    const passwords = new Passwords("passwords", { parent: this });
+    const { offsite } = settings.backup;
+    const repository = offsiteRepository(settings);
+    const passwords = new Passwords("passwords", { offsite: !!offsite }, { parent: this });
     const namespace = new SiteNamespace(
       "namespace",
       { passwords, liveIdentity: args.liveIdentity },
@@ -76,13 +79,23 @@ export class MatomoSite extends pulumi.ComponentResource {
     );
     const inNamespace = { parent: this, dependsOn: [namespace.resource] };
     const { username, email } = settings;
-    const credentials = new Credentials("credentials", { passwords, username, email }, inNamespace);
+    const credentials = new Credentials(
+      "credentials",
+      { passwords, username, email, offsite },
+      inNamespace,
+    );
     const volumes = new Storage("storage", { ...storage, region }, inNamespace);
     const { controllerNamespace } = edge;
     const ciliumGateway = edge.kind === "gateway" && edgeClass(settings) === "cilium";
     const network = new Network(
       "network",
-      { ...egress, pluginPorts: pluginPorts(settings), controllerNamespace, ciliumGateway },
+      {
+        ...egress,
+        pluginPorts: pluginPorts(settings),
+        offsite: repository,
+        controllerNamespace,
+        ciliumGateway,
+      },
       inNamespace,
     );
     // Nothing runs before the rules are there that say whom it may talk to.
@@ -141,6 +154,7 @@ export class MatomoSite extends pulumi.ComponentResource {
         siteImage: images.matomo,
         databaseImage: images.mariadb,
         ...settings.backup,
+        offsite: repository && { repository, credentials: credentials.offsite! },
         claim: volumes.backupClaim,
         webHost: web.host,
         databaseHost: database.host,

@@ -3,6 +3,9 @@
 /** The first Matomo that renames the classes by which the pods' scripts install it (layout.sh). */
 export const UNTRIED_MATOMO = "6.0.0";
 
+/** Brings backups off-site; its repositories are read by every later one. */
+export const RESTIC_IMAGE = "restic/restic:0.18.1";
+
 /** Negative when `a` is older than `b`, zero when equal; both are `x.y.z`. */
 export function compareVersions(a: string, b: string): number {
   const left = a.split(".").map(Number);

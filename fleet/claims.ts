@@ -64,7 +64,9 @@ export function usedByBackups(
   const capacity = Number(parseBytes(status?.capacity?.storage) ?? 0n);
   const messages = pods.flatMap(({ metadata, status }) => {
     if (metadata?.labels?.["app.kubernetes.io/component"] !== "backup") return [];
-    return (status?.containerStatuses ?? []).flatMap(({ state }) => {
+    // Where there is a step after it, the one that measured is an init container.
+    const ended = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+    return ended.flatMap(({ state }) => {
       const { exitCode, finishedAt, message } = state?.terminated ?? {};
       return exitCode === 0 && message ? [{ at: +new Date(finishedAt ?? 0), message }] : [];
     });

@@ -7,7 +7,12 @@ import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import type { Stack as EngineStack } from "@pulumi/pulumi/automation";
 import { parse } from "yaml";
-import { parseSettings, type Settings, SettingsError } from "../components/settings";
+import {
+  OFFSITE_SECRETS,
+  parseSettings,
+  type Settings,
+  SettingsError,
+} from "../components/settings";
 import { UsageError } from "./errors";
 import type { Fleet } from "./fleet";
 
@@ -58,7 +63,8 @@ export async function chooseStack(fleet: Fleet, name: string): Promise<Stack> {
 }
 
 /**
- * The stack's settings.
+ * The stack's settings. What is encrypted in its file has a placeholder: no command needs it, as the
+ * cluster's Secrets have it.
  * @throws SettingsError with every fault at once, in the words of the program itself
  */
 export async function readSettings(fleet: Fleet, stack: Stack): Promise<Settings> {
@@ -70,20 +76,49 @@ export function parseStackFile(text: string, project: string): Settings {
   const config = (parse(text) as { config?: Record<string, unknown> } | null)?.config ?? {};
   const prefix = `${project}:`;
   const own = Object.entries(config).filter(([key]) => key.startsWith(prefix));
+  const problems: string[] = [];
   const raw = own.map(([key, value]): [string, string] => {
     const short = key.slice(prefix.length);
-    if (isEncrypted(value)) {
-      throw new SettingsError([
-        `matomo:${short}: found an encrypted value; allowed: clear text, no setting is a secret`,
-      ]);
-    }
-    return [short, typeof value === "string" ? value : JSON.stringify(value)];
+    const clear = withoutCipher(value, [short], problems);
+    return [short, typeof clear === "string" ? clear : JSON.stringify(clear)];
   });
+  if (problems.length) throw new SettingsError(problems);
   return parseSettings(Object.fromEntries(raw));
 }
 
-function isEncrypted(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "secure" in value;
+/** In the place of what is encrypted. */
+const ENCRYPTED = "encrypted-in-the-file";
+
+/** The value with placeholders; notes what is encrypted and need not be, or should be and is not. */
+function withoutCipher(value: unknown, path: string[], problems: string[]): unknown {
+  const [group, part, last] = path;
+  const isSecret =
+    path.length === 3 &&
+    `${group}.${part}` === "backup.offsite" &&
+    (OFFSITE_SECRETS as readonly string[]).includes(last);
+  const key = `matomo:${path.join(".")}`;
+  if (typeof value !== "object" || value === null) {
+    if (isSecret) {
+      problems.push(
+        `${key}: found clear text; allowed: an encrypted value: pulumi config set --secret --path ${key}`,
+      );
+    }
+    return value;
+  }
+  if ("secure" in value) {
+    if (isSecret) return ENCRYPTED;
+    problems.push(`${key}: found an encrypted value; allowed: clear text, as it is no secret`);
+    return undefined;
+  }
+  if (Array.isArray(value)) {
+    return value.map((one, i) => withoutCipher(one, [...path, String(i)], problems));
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([name, one]) => [
+      name,
+      withoutCipher(one, [...path, name], problems),
+    ]),
+  );
 }
 
 /**

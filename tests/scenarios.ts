@@ -3,6 +3,15 @@ import { MINIMAL } from "./render";
 
 const json = JSON.stringify;
 
+/** Where backups are brought off-site, as the engine hands it over. */
+export const OFFSITE = {
+  endpoint: "https://fra1.digitaloceanspaces.com",
+  region: "fra1",
+  bucket: "liberty-backups",
+  accessKeyId: "DO00EXAMPLEKEY123456",
+  secretAccessKey: "example/secret+of=nobody0123456789",
+};
+
 /** A stack's raw configuration, by the scenario's name. */
 export const SCENARIOS: Record<string, Record<string, string>> = {
   minimal: MINIMAL,
@@ -15,6 +24,7 @@ export const SCENARIOS: Record<string, Record<string, string>> = {
     ...MINIMAL,
     edge: json({ kind: "gateway", class: "envoy", controllerNamespace: "envoy-gateway-system" }),
   },
+  offsite: { ...MINIMAL, backup: json({ offsite: OFFSITE }) },
   everything: {
     ...MINIMAL,
     aliases: json(["stats.example.org"]),

@@ -6,7 +6,8 @@
 #          ReadWriteOnce). Image: mariadb, uid/gid 33, fsGroup 33.
 # Volumes: /backup (the backup claim), /state (the web claim), /tmp, /opt/matomo/scripts,
 #          /run/secrets/mariadb/{mariadb-username,mariadb-password}
-# Env:     BACKUP          name of a directory in /backup, or `newest` (proven)
+# Env:     BACKUP          name of a directory in /backup, `newest` (proven), or `offsite`: the one that
+#                          fetch-offsite.sh brought
 #          DATABASE_HOST, DATABASE_PORT (3306), DATABASE_NAME, SITE_HOST, HOSTNAME
 #          RESTORE_OVERWRITE=yes and RESTORE_CONFIRM=<the site's host name>: replace what is there
 # Tables are loaded beside those that are there, compared with what was proven, and only then put in their
@@ -39,6 +40,10 @@ flock --nonblock 9 || refuse "a backup is running on this volume; wait for it to
 if [ "$BACKUP" = newest ]; then
   BACKUP=$(newest_backup)
   [ -n "$BACKUP" ] || refuse "there is no proven backup on this volume."
+fi
+if [ "$BACKUP" = offsite ]; then
+  [ -s /tmp/offsite-backup ] || refuse "nothing was fetched from off-site (init container offsite)."
+  BACKUP=$(</tmp/offsite-backup)
 fi
 source=$root/$BACKUP
 proven_backups | grep -Fxq "$BACKUP" ||

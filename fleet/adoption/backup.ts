@@ -10,6 +10,7 @@ import { DATABASE_USER, NAMES } from "../../components/labels";
 import { scriptFiles, WWW_DATA } from "../../components/pods";
 import type { Data } from "../engine";
 import { Failure } from "../errors";
+import { OFFSITE_SECRET } from "../nightly-pod";
 import {
   ADOPTION,
   adoptionMetadata as metadata,
@@ -52,7 +53,13 @@ function jobSpec(resources: Wanted[]): Data {
   )!;
   const spec = structuredClone(cronJob.inputs.spec.jobTemplate.spec) as Data;
   const pod = spec.template.spec as Data;
-  const [state] = pod.initContainers as Data[];
+  const [state, ...steps] = pod.initContainers as Data[];
+  // Off-site it is brought by the first nightly run: there is no Secret for it yet.
+  delete spec.podFailurePolicy;
+  pod.initContainers = [state];
+  pod.containers = [...steps, ...(pod.containers as Data[])].filter(
+    ({ name }) => name === "backup",
+  );
   state.command = ["bash", "/opt/matomo/scripts/adopt-state.sh"];
   state.env = [];
   state.volumeMounts = [
@@ -61,7 +68,7 @@ function jobSpec(resources: Wanted[]): Data {
   ];
   pod.volumes = [
     ...(pod.volumes as Data[])
-      .filter(({ name }) => name !== "backup-credentials")
+      .filter(({ name }) => !["backup-credentials", OFFSITE_SECRET].includes(name as string))
       .map((volume) => ownSource(volume)),
     // Read-only as a whole: kubelet then leaves the files' group as it is.
     { name: "state", persistentVolumeClaim: { claimName: NAMES.dataClaim, readOnly: true } },

@@ -72,6 +72,8 @@ export async function readCredentials(args: CredentialsArgs): Promise<LiveCreden
     );
   }
   found.passwords["state-token"] = secrets[NAMES.backup]?.["state-token"] || undefined;
+  found.passwords["offsite-password"] =
+    secrets[NAMES.offsite]?.["repository-password"] || undefined;
 
   if (!args.database) {
     found.blockers.push(

@@ -122,7 +122,7 @@ export async function readSite(args: SiteArgs): Promise<LiveSite> {
 }
 
 async function readSecrets(api: Api) {
-  const names = [NAMES.web, NAMES.database, NAMES.backup];
+  const names = [NAMES.web, NAMES.database, NAMES.backup, NAMES.offsite];
   const secret = { apiVersion: "v1", kind: "Secret", namespace: NAMESPACE };
   const found = names.map(async (name) => [name, clear(await api.get({ ...secret, name }))]);
   return Object.fromEntries(await Promise.all(found)) as Record<string, Record<string, string>>;

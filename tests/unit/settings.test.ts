@@ -4,6 +4,7 @@ import * as path from "node:path";
 import { largestDatabase, roomForBackup } from "../../components/backup-size";
 import { conflictsWithLive, type Live } from "../../components/live";
 import {
+  offsiteRepository,
   parseSettings,
   requestLimit,
   SettingsError,
@@ -11,6 +12,7 @@ import {
 } from "../../components/settings";
 import { checkout } from "../../local/paths";
 import { MINIMAL } from "../render";
+import { OFFSITE } from "../scenarios";
 
 /** The least that a stack states, changed; undefined takes a key out. */
 function configuration(changes: Changes): Record<string, string> {
@@ -281,6 +283,43 @@ const ROWS: Row[] = [
     at("backup", { retentionDays: "30" }),
     /backup\.retentionDays: found "30"; allowed: (number|int)/,
   ],
+  ...["http://fra1.example.com", "fra1.example.com", "https://a@fra1.example.com"].map(
+    (endpoint): Row => [
+      `an off-site server at ${endpoint}`,
+      at("backup", { offsite: { ...OFFSITE, endpoint } }),
+      /backup\.offsite\.endpoint: found.*an address such as https/,
+    ],
+  ),
+  [
+    "an off-site server with a bucket in its address",
+    at("backup", { offsite: { ...OFFSITE, endpoint: "https://fra1.example.com/bucket" } }),
+    /backup\.offsite\.endpoint: found.*without a path/,
+  ],
+  [
+    "an off-site bucket that is no name",
+    at("backup", { offsite: { ...OFFSITE, bucket: "My Bucket" } }),
+    /backup\.offsite\.bucket: found "My Bucket".*a bucket's name/,
+  ],
+  [
+    "an off-site folder that leads out of it",
+    at("backup", { offsite: { ...OFFSITE, prefix: "../other" } }),
+    /backup\.offsite\.prefix: found "\.\.\/other".*a folder/,
+  ],
+  [
+    "an off-site place without its key",
+    at("backup", { offsite: { ...OFFSITE, secretAccessKey: undefined } }),
+    /^matomo:backup\.offsite\.secretAccessKey: missing; allowed: 8 to 128/,
+  ],
+  [
+    "an off-site key over two lines",
+    at("backup", { offsite: { ...OFFSITE, accessKeyId: "key\n[other]" } }),
+    /^matomo:backup\.offsite\.accessKeyId: found a value that is not shown; allowed: 8 to 128/,
+  ],
+  [
+    "an off-site password that is easily guessed",
+    at("backup", { offsite: { ...OFFSITE, repositoryPassword: "short" } }),
+    /repositoryPassword: found a value that is not shown; allowed: 16 to 128/,
+  ],
   [
     "unknown issuer",
     at("edge", { issuer: "prod" }),
@@ -478,6 +517,22 @@ describe("settings that are refused", () => {
     assert.equal(found.filter((line) => line.includes("matomo:email")).length, 1);
   });
 
+  it("with no secret in a message, whatever else is wrong with what holds it", () => {
+    const { secretAccessKey } = OFFSITE;
+    const broken: Changes[] = [
+      at("backup", { offsite: [OFFSITE] }),
+      at("backup", [OFFSITE]),
+      { backup: `{"offsite": {"secretAccessKey": "${secretAccessKey}"` },
+      at("backup", { offsite: { ...OFFSITE, secretAccessKey: [secretAccessKey] } }),
+      at("backup", { offsite: { ...OFFSITE, secretAccessKey: { a: secretAccessKey } } }),
+    ];
+    for (const changes of broken) {
+      const found = faults(changes);
+      assert.ok(found.length > 0, JSON.stringify(changes));
+      assert.ok(!found.join().includes(secretAccessKey), found.join());
+    }
+  });
+
   it("with a message that names nothing but the faults", () => {
     assert.throws(
       () => parseSettings({ ...MINIMAL, domain: "x" }),
@@ -576,6 +631,31 @@ describe("settings that are accepted", () => {
   for (const [what, changes] of good) {
     it(what, () => assert.deepEqual(faults(changes), []));
   }
+});
+
+describe("the off-site repository", () => {
+  const repositoryOf = (offsite: object) =>
+    offsiteRepository(parseSettings(configuration(at("backup", { offsite }))));
+
+  it("is in a folder of the site's own", () => {
+    assert.deepEqual(repositoryOf(OFFSITE), {
+      url: "s3:https://fra1.digitaloceanspaces.com/liberty-backups/matomo.example.com",
+      region: "fra1",
+      host: "fra1.digitaloceanspaces.com",
+      port: 443,
+    });
+  });
+
+  it("is where it is stated to be", () => {
+    const stated = { endpoint: "https://10.20.0.5:9000/", prefix: "matomo/liberty" };
+    const { url, host, port } = repositoryOf({ ...OFFSITE, ...stated })!;
+    assert.equal(url, "s3:https://10.20.0.5:9000/liberty-backups/matomo/liberty");
+    assert.deepEqual([host, port], ["10.20.0.5", 9000]);
+  });
+
+  it("is none by default", () => {
+    assert.equal(offsiteRepository(parseSettings(MINIMAL)), undefined);
+  });
 });
 
 describe("settings that somebody will be sorry for", () => {

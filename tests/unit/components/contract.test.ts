@@ -1,7 +1,7 @@
 /** The names, keys and selectors that live clusters depend on (design.md), and what is kept. */
 import assert from "node:assert/strict";
-import { type Rendered, render, renderSite } from "../../render";
-import { SCENARIOS } from "../../scenarios";
+import { MINIMAL, type Rendered, render, renderSite } from "../../render";
+import { OFFSITE, SCENARIOS } from "../../scenarios";
 
 const kindOf = ({ type }: Rendered) => type.split(":").at(-1)!;
 const objects = (resources: Rendered[], kind: string) =>
@@ -144,6 +144,73 @@ describe("the contract of names", () => {
   });
 });
 
+describe("off-site", () => {
+  let site: Rendered[];
+  let spec: Rendered["props"];
+  before(async () => {
+    site = await render(SCENARIOS.offsite);
+    spec = named(site, "CronJob", "matomo-backup").spec.jobTemplate.spec;
+  });
+
+  it("it is brought by a container of its own, after the proof, with the volume read-only", () => {
+    const { initContainers, containers } = spec.template.spec;
+    const names = (list: { name: string }[]) => list.map(({ name }) => name);
+    assert.deepEqual(names(initContainers), ["state", "backup"]);
+    assert.deepEqual(names(containers), ["offsite"]);
+    const mounts: { name: string; readOnly?: boolean }[] = containers[0].volumeMounts;
+    assert.equal(mounts.find(({ name }) => name === "backup")!.readOnly, true);
+    const others = initContainers.flatMap(
+      ({ volumeMounts }: { volumeMounts: { name: string }[] }) => names(volumeMounts),
+    );
+    assert.ok(!others.includes("offsite-credentials"), "it alone has the bucket's key");
+  });
+
+  it("a failure there is no reason to dump once more", () => {
+    const [drained, failed] = spec.podFailurePolicy.rules;
+    assert.equal(drained.action, "Count");
+    assert.deepEqual(failed, {
+      action: "FailJob",
+      onExitCodes: { containerName: "offsite", operator: "NotIn", values: [0] },
+    });
+  });
+
+  it("the key and the password are in the Secret alone", () => {
+    const { stringData } = named(site, "Secret", "matomo-offsite");
+    assert.deepEqual(Object.keys(stringData), ["credentials", "repository-password"]);
+    assert.equal(stringData["repository-password"], "<offsite-password>");
+    assert.match(stringData.credentials, /^aws_secret_access_key = example\/secret/m);
+    for (const { type, props } of site.filter(({ type }) => !type.endsWith(":Secret"))) {
+      assert.doesNotMatch(JSON.stringify(props), /example\/secret|DO00EXAMPLE/, type);
+    }
+  });
+
+  it("the password of a repository that is there already is taken as it is stated", async () => {
+    const repositoryPassword = "of-another-stack0123456789";
+    const backup = JSON.stringify({ offsite: { ...OFFSITE, repositoryPassword } });
+    const { stringData } = named(await render({ ...MINIMAL, backup }), "Secret", "matomo-offsite");
+    assert.equal(stringData["repository-password"], repositoryPassword);
+  });
+
+  it("the backup's pod alone may reach it: an address that is stated, or any public one", async () => {
+    const egress = (resources: Rendered[], name: string) =>
+      named(resources, "NetworkPolicy", name).spec.egress as { to: object[]; ports: object[] }[];
+    const ports = [{ protocol: "TCP", port: 443 }];
+    const [, , added] = egress(site, "matomo-backup");
+    assert.deepEqual(added.ports, ports);
+    assert.match(JSON.stringify(added.to), /"cidr":"0\.0\.0\.0\/0","except":\["10\.0\.0\.0\/8"/);
+    const minimal = await render();
+    for (const name of ["matomo", "matomo-mariadb", "matomo-archive", "matomo-acme-solver"]) {
+      assert.deepEqual(egress(site, name), egress(minimal, name), name);
+    }
+    const backup = JSON.stringify({ offsite: { ...OFFSITE, endpoint: "https://10.20.0.5:9000" } });
+    const [, , own] = egress(await render({ ...MINIMAL, backup }), "matomo-backup");
+    assert.deepEqual(own, {
+      to: [{ ipBlock: { cidr: "10.20.0.5/32" } }],
+      ports: [{ protocol: "TCP", port: 9000 }],
+    });
+  });
+});
+
 describe("in every scenario", () => {
   for (const [scenario, config] of Object.entries(SCENARIOS)) {
     describe(scenario, () => {
@@ -172,13 +239,14 @@ describe("in every scenario", () => {
 
       it("every Secret states its type: without, an adopted one would be replaced", () => {
         const secrets = objects(site, "Secret");
-        assert.deepEqual(names(site, "Secret").sort(), CONTRACT.Secret);
+        const offsite = scenario === "offsite" ? ["matomo-offsite"] : [];
+        assert.deepEqual(names(site, "Secret").sort(), [...CONTRACT.Secret, ...offsite]);
         for (const { name, props } of secrets) assert.equal(props.type, "Opaque", name);
       });
 
       it("a password is made once, whatever its arguments become", () => {
         const passwords = site.filter((resource) => kindOf(resource) === "RandomPassword");
-        assert.equal(passwords.length, 5);
+        assert.equal(passwords.length, scenario === "offsite" ? 6 : 5);
         for (const { name, props, opts } of passwords) {
           assert.equal(opts.protect, true, name);
           const stated = Object.keys(props).filter((key) => key !== "result");

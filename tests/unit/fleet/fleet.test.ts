@@ -26,6 +26,35 @@ describe("the fleet's stack files", () => {
   it("hold no encrypted setting", () => {
     const text = file("  matomo:username: {secure: v1:abc}\n");
     assert.throws(() => parseStackFile(text, "matomo"), /matomo:username: found an encrypted/);
+    const deep = file("  matomo:matomo: {version: {secure: v1:abc}}\n");
+    assert.throws(
+      () => parseStackFile(deep, "matomo"),
+      /matomo:matomo\.version: found an encrypted/,
+    );
+  });
+
+  const offsite = (keys: string) =>
+    file(
+      "  matomo:backup: {offsite: {endpoint: 'https://s3.example.com', bucket: backups, " +
+        `${keys}}}\n`,
+    );
+
+  it("hold the off-site key encrypted, which no command needs", () => {
+    const text = offsite("accessKeyId: {secure: v1:a}, secretAccessKey: {secure: v1:b}");
+    const { backup } = parseStackFile(text, "matomo");
+    assert.equal(backup.offsite?.bucket, "backups");
+    assert.doesNotMatch(JSON.stringify(backup), /v1:/);
+  });
+
+  it("are refused with the off-site key in clear, which is not shown", () => {
+    const text = offsite("accessKeyId: {secure: v1:a}, secretAccessKey: in-the-clear");
+    assert.throws(
+      () => parseStackFile(text, "matomo"),
+      (error: Error) =>
+        /backup\.offsite\.secretAccessKey: found clear text; allowed: .* --secret/.test(
+          error.message,
+        ) && !error.message.includes("in-the-clear"),
+    );
   });
 });
 

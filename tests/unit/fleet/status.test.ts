@@ -239,6 +239,13 @@ describe("the use of the backup volume", () => {
     assert.equal(usedByBackups(pods, claim()), 0.8);
   });
 
+  it("is what the step before the off-site one said, whatever came of that", () => {
+    const proven = pod("2026-11-24T03:10:00Z", said(100, 20)).status!.containerStatuses!;
+    const failed = pod("2026-11-24T03:20:00Z", "?", { exitCode: 1 });
+    failed.status!.initContainerStatuses = proven;
+    assert.equal(usedByBackups([failed], claim()), 0.8);
+  });
+
   it("is less of a claim that has grown since, and nothing of one that was made since", () => {
     const pods = [pod("2026-11-24T03:10:00Z", said(2 ** 30, 2 ** 28))];
     assert.equal(usedByBackups(pods, claim({ storage: "1Gi" })), 0.75);
