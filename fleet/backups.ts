@@ -1,16 +1,17 @@
 /**
- * What is on a stack's backup volume: the proven backups, as their manifests say, and what is none.
+ * The backups of a stack: what is on its backup volume, the proven ones as their manifests say and what is
+ * none, and those off-site.
  *
- * Only a pod can read the volume: a short one like the nightly backup's, that prints what is there and is
- * gone. To list, it has the volume read-only.
+ * Only a pod can read the volume, and has the key of the repository: a short one like the nightly backup's,
+ * that prints what is there and is gone. To list, it has the volume read-only.
  */
-import type { V1CronJob, V1Job } from "@kubernetes/client-node";
+import type { V1Container, V1CronJob, V1Job } from "@kubernetes/client-node";
 import { roomForBackup } from "../components/backup-size";
-import { Refusal } from "../components/failure";
 import { NAMES, NAMESPACE } from "../components/labels";
 import type { Cluster } from "./cluster";
 import { Failure } from "./errors";
 import { assertNoneRuns, type JobResult, jobName, ONCE, readCronJob, runJob } from "./jobs";
+import { commandOf, type NightlyPod, nightlyPod, OFFSITE_SECRET } from "./nightly-pod";
 import type { Progress } from "./run";
 
 /** A backup that was restored and compared before it was published. */
@@ -43,12 +44,26 @@ export interface OtherEntry {
   changed: string;
 }
 
+/** A backup that was read back from the off-site repository, as the repository says. */
+export type OffsiteBackup = Omit<Backup, "leftOut" | "milliseconds" | "actions" | "databaseBytes">;
+
+/** The off-site repository of a stack. */
+export interface Offsite {
+  /** Its address. */
+  repository: string;
+  backups: OffsiteBackup[];
+  /** Why it cannot be read; what it has is not known then. */
+  error?: string;
+}
+
 export interface BackupVolume {
   /** Oldest first. */
   backups: Backup[];
   others: OtherEntry[];
   bytes: number;
   free: number;
+  /** Not where the stack has no such place. */
+  offsite?: Offsite;
 }
 
 interface Manifest {
@@ -118,56 +133,60 @@ async function runOnVolume(
 
 /** The Job that lists, with the volume read-only. */
 export function listJob(cronJob: V1CronJob, name: string): V1Job {
-  return volumeJob(cronJob, name, { container: "list", words: ["list-backups.sh"], writes: false });
+  const { spec, pod, backup, offsite } = nightlyPod(cronJob, "list-backups.sh");
+  const list = { ...onVolume(backup, "list-backups.sh", ["backup", "scripts", "tmp"]), env: [] };
+  return volumeJob(cronJob, name, { spec, pod }, [
+    readOnly({ ...list, name: "list" }),
+    ...(offsite
+      ? [readOnly(onVolume(offsite, "list-offsite.sh", [OFFSITE_SECRET, "scripts", "tmp"]))]
+      : []),
+  ]);
 }
 
 /** The Job that removes what has these names. */
 export function removeJob(cronJob: V1CronJob, name: string, names: string[]): V1Job {
-  const words = ["remove-backups.sh", ...names];
-  return volumeJob(cronJob, name, { container: "remove", words, writes: true });
+  const { spec, pod, backup } = nightlyPod(cronJob, "remove-backups.sh");
+  const container = onVolume(backup, "remove-backups.sh", ["backup", "scripts", "tmp"]);
+  const command = [...container.command!, ...names];
+  return volumeJob(cronJob, name, { spec, pod }, [
+    { ...container, name: "remove", command, env: [] },
+  ]);
+}
+
+/** A container of the nightly pod with another script, and no more mounted than that needs. */
+function onVolume(container: V1Container, script: string, needed: string[]): V1Container {
+  const volumeMounts = container.volumeMounts!.filter((mount) => needed.includes(mount.name));
+  return { ...container, command: commandOf(container, script), volumeMounts };
+}
+
+function readOnly(container: V1Container): V1Container {
+  const volumeMounts = container.volumeMounts!.map((mount) =>
+    mount.name === "tmp" ? mount : { ...mount, readOnly: true },
+  );
+  return { ...container, volumeMounts };
 }
 
 /** A Job without the CronJob as its owner, which would take it for a backup. */
 function volumeJob(
   cronJob: V1CronJob,
   name: string,
-  { container: called, words, writes }: { container: string; words: string[]; writes: boolean },
+  { spec, pod }: Pick<NightlyPod, "spec" | "pod">,
+  containers: V1Container[],
 ): V1Job {
-  const { template } = structuredClone(cronJob.spec!.jobTemplate.spec!);
-  const pod = template.spec!;
-  const container = pod.containers.find((one) => one.name === "backup");
-  const [script, ...rest] = words;
-  const path = container?.command?.[1]?.replace(/backup\.sh$/, script);
-  if (!container || !path?.endsWith(script)) {
-    throw new Refusal(
-      `CronJob ${NAMES.backup} is not this program's: it has no ${script}. Deploy the stack first.`,
-    );
-  }
-  const needed = ["backup", "scripts", "tmp"];
-  const mounts = container.volumeMounts!.filter((mount) => needed.includes(mount.name));
-  pod.volumes = pod.volumes!.filter((volume) => needed.includes(volume.name));
+  const mounted = containers.flatMap(({ volumeMounts }) => volumeMounts!.map((one) => one.name));
   pod.initContainers = [];
-  pod.containers = [
-    {
-      ...container,
-      name: called,
-      command: ["bash", path, ...rest],
-      env: [],
-      volumeMounts: mounts.map((mount) =>
-        writes || mount.name === "tmp" ? mount : { ...mount, readOnly: true },
-      ),
-    },
-  ];
+  pod.containers = containers;
+  pod.volumes = pod.volumes!.filter((volume) => mounted.includes(volume.name));
   return {
     apiVersion: "batch/v1",
     kind: "Job",
     metadata: { name, namespace: NAMESPACE, labels: cronJob.metadata!.labels },
-    spec: { ...ONCE, activeDeadlineSeconds: DEADLINE, template },
+    spec: { ...ONCE, activeDeadlineSeconds: DEADLINE, template: spec.template },
   };
 }
 
 /**
- * What list-backups.sh printed.
+ * What list-backups.sh printed, and list-offsite.sh.
  * @throws Failure when it did not come to its end
  */
 export function parseList(log: string[]): BackupVolume {
@@ -194,7 +213,31 @@ export function parseList(log: string[]): BackupVolume {
   const others = lines
     .filter((line) => line.other !== undefined)
     .map(({ other: name, bytes, changed }): OtherEntry => ({ name, bytes, changed }));
-  return { backups, others, bytes: volume.bytes, free: volume.free };
+  const { bytes, free } = volume;
+  const repository = lines.find((line) => line.repository)?.repository;
+  if (!repository) return { backups, others, bytes, free };
+  const offsite = {
+    repository: repository.name as string,
+    backups: lines.filter((line) => line.offsite).map(offsiteBackup),
+    ...(repository.error !== undefined && { error: repository.error as string }),
+  };
+  return { backups, others, bytes, free, offsite };
+}
+
+/** What offsite.sh made tags of. */
+function offsiteBackup({ offsite, tags }: { offsite: string; tags: string[] }): OffsiteBackup {
+  const value = (key: string) =>
+    tags.find((tag) => tag.startsWith(`${key}=`))?.slice(key.length + 1) ?? "";
+  return {
+    name: offsite,
+    time: timeOf(offsite),
+    site: value("site"),
+    matomo: value("matomo"),
+    mariadb: value("mariadb"),
+    bytes: Number(value("bytes")),
+    tables: Number(value("tables")),
+    rows: Number(value("rows")),
+  };
 }
 
 /**

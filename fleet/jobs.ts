@@ -54,7 +54,8 @@ export async function readCronJob(cluster: Cluster, name: string): Promise<V1Cro
 /** The Job that the CronJob would make now, under its own history limits (incident 6). */
 function jobOf(cronJob: V1CronJob, name: string, env: V1EnvVar[]): V1Job {
   const { metadata, spec } = structuredClone(cronJob.spec!.jobTemplate);
-  for (const container of spec!.template.spec!.containers) {
+  const { initContainers = [], containers } = spec!.template.spec!;
+  for (const container of [...initContainers, ...containers]) {
     if (env.length) container.env = [...(container.env ?? []), ...env];
   }
   const owner = { apiVersion: "batch/v1", kind: "CronJob", controller: true };

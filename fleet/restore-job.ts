@@ -6,15 +6,18 @@
  * it only while Deployment `matomo` has none (incident 2). So it is made for one run, from what the
  * cluster runs at night: the same images, Secrets, network rules and limits.
  */
-import type { V1CronJob, V1Job, V1PodSpec } from "@kubernetes/client-node";
+import type { V1Container, V1CronJob, V1Job } from "@kubernetes/client-node";
 import { Refusal } from "../components/failure";
 import { NAMES } from "../components/labels";
 import { WWW_DATA } from "../components/pods";
 import { ONCE } from "./jobs";
+import { commandOf, nightlyPod, OFFSITE_SECRET } from "./nightly-pod";
 
 export interface RestoreOptions {
-  /** Name of a proven backup on the backup volume, or `newest`. */
+  /** Name of a proven backup, or `newest`. */
   backup: string;
+  /** Where it is. From off-site it is brought onto the backup volume first. Default: that volume. */
+  from?: "offsite";
   /** Replace the site that is there: its primary host name, said again. */
   replace?: string;
 }
@@ -24,19 +27,16 @@ export interface RestoreOptions {
  * @throws Refusal when that is not the program's
  */
 export function restoreJob(cronJob: V1CronJob, name: string, options: RestoreOptions): V1Job {
-  const spec = structuredClone(cronJob.spec!.jobTemplate.spec!);
-  const pod: V1PodSpec = spec.template.spec!;
-  const container = pod.containers.find((one) => one.name === "backup");
-  const script = container?.command?.[1]?.replace(/backup\.sh$/, "restore.sh");
-  if (!container || !script?.endsWith("restore.sh")) {
+  const { spec, pod, backup: container, offsite } = nightlyPod(cronJob, "restore.sh");
+  const fetched = options.from === "offsite";
+  if (fetched && !offsite) {
     throw new Refusal(
-      `CronJob ${NAMES.backup} is not this program's: it has no backup.sh beside which restore.sh is. ` +
-        "Deploy the stack first.",
+      "the stack has no off-site repository: state matomo:backup.offsite and deploy it first.",
     );
   }
+  container.command = commandOf(container, "restore.sh");
   container.name = "restore";
-  container.command = ["bash", script];
-  container.env!.push({ name: "BACKUP", value: options.backup });
+  container.env!.push({ name: "BACKUP", value: fetched ? "offsite" : options.backup });
   if (options.replace !== undefined) {
     container.env!.push(
       { name: "RESTORE_OVERWRITE", value: "yes" },
@@ -45,8 +45,9 @@ export function restoreJob(cronJob: V1CronJob, name: string, options: RestoreOpt
   }
   container.volumeMounts!.push({ name: "state", mountPath: "/state" });
   pod.volumes!.push({ name: "state", persistentVolumeClaim: { claimName: NAMES.web } });
-  pod.initContainers = [];
+  pod.initContainers = fetched ? [fetches(offsite!, options.backup)] : [];
   pod.containers = [container];
+  if (!fetched) pod.volumes = pod.volumes!.filter(({ name }) => name !== OFFSITE_SECRET);
   // The state is the web server's, and stays so.
   Object.assign(pod.securityContext!, {
     runAsUser: WWW_DATA,
@@ -63,5 +64,17 @@ export function restoreJob(cronJob: V1CronJob, name: string, options: RestoreOpt
     },
     // A refusal stays one; what was cut short goes on where it was when the command is run again.
     spec: { ...spec, ...ONCE },
+  };
+}
+
+/** Brings a backup onto the volume, which it may write for that. */
+function fetches(offsite: V1Container, backup: string): V1Container {
+  return {
+    ...offsite,
+    command: commandOf(offsite, "fetch-offsite.sh"),
+    env: [...offsite.env!, { name: "OFFSITE_BACKUP", value: backup }],
+    volumeMounts: offsite.volumeMounts!.map((mount) =>
+      mount.name === "backup" ? { ...mount, readOnly: false } : mount,
+    ),
   };
 }

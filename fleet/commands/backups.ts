@@ -22,19 +22,22 @@ import { type Progress, runStack } from "../run";
 import { assertHostName, chooseStack, readSettings } from "../stacks";
 
 const HEADER = ["NAME", "AGE", "SIZE", "TABLES", "ROWS", "MATOMO", "MARIADB", "PROVEN"];
+const HEADER_OFFSITE = [...HEADER.slice(0, -1), "WHERE", "PROVEN"];
 const OTHER_HEADER = ["NO BACKUP OF THIS PROGRAM", "SIZE", "CHANGED"];
 
 export const registerBackups: Register = (program, run) => {
   const command = program
     .command("backups")
-    .description("lists the proven backups of a stack; exit 1 when there is none")
+    .description("lists the proven backups of a stack, off-site too; exit 1 when there is none")
     .argument("<stack>", "stack")
     .action((name: string) =>
       run(command, async (fleet) => {
         const { settings, list } = await open(fleet, name);
         const volume = await list();
+        const { backups, offsite } = volume;
+        const isThere = backups.length > 0 || Boolean(offsite?.backups.length);
         return {
-          ok: volume.backups.length > 0,
+          ok: isThere && !offsite?.error,
           json: { stack: name, ...volume, nightsLeft: nightsLeft(volume, retention(settings)) },
           text: listText(volume, retention(settings)),
         };
@@ -177,26 +180,45 @@ async function remove(
 }
 
 function listText(volume: BackupVolume, retentionDays: number): string {
-  const rows = volume.backups.map((backup) => [
-    backup.name,
-    age(Date.now() - Date.parse(backup.time)),
-    bytes(backup.bytes),
-    String(backup.tables),
-    String(backup.rows),
-    backup.matomo,
-    backup.mariadb,
-    `restored and compared in ${age(backup.milliseconds.restore + backup.milliseconds.proof)}`,
-  ]);
+  const { offsite } = volume;
+  const rows = rowsOf(volume);
   const others = volume.others.map((one) => [one.name, bytes(one.bytes), one.changed]);
   const without = volume.backups
     .filter((backup) => backup.leftOut.length)
     .map((backup) => `${backup.name} is without ${backup.leftOut.join(", ")}`);
   return [
-    rows.length ? table(HEADER, rows) : "no proven backup",
+    rows.length ? table(offsite ? HEADER_OFFSITE : HEADER, rows) : "no proven backup",
     ...without,
+    ...(offsite?.error ? [`off-site cannot be read: ${offsite.error}`] : []),
     ...(others.length ? [table(OTHER_HEADER, others)] : []),
     spaceText(volume, retentionDays),
   ].join("\n");
+}
+
+/** A row for each backup, oldest first; one that is in both places has one. */
+function rowsOf({ backups, offsite }: BackupVolume): string[][] {
+  const here = new Map(backups.map((backup) => [backup.name, backup]));
+  const there = new Map((offsite?.backups ?? []).map((backup) => [backup.name, backup]));
+  return [...new Set([...here.keys(), ...there.keys()])].sort().map((name) => {
+    const own = here.get(name);
+    const backup = own ?? there.get(name)!;
+    const took = own && age(own.milliseconds.restore + own.milliseconds.proof);
+    const proof = [
+      ...(took ? [`restored and compared in ${took}`] : []),
+      ...(there.has(name) ? ["read back from off-site"] : []),
+    ];
+    return [
+      name,
+      age(Date.now() - Date.parse(backup.time)),
+      bytes(backup.bytes),
+      String(backup.tables),
+      String(backup.rows),
+      backup.matomo,
+      backup.mariadb,
+      ...(offsite ? [own ? (there.has(name) ? "both" : "volume") : "off-site"] : []),
+      proof.join(", "),
+    ];
+  });
 }
 
 /** What the volume holds, and how long it will do. */

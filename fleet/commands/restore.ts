@@ -7,6 +7,7 @@ import { Interrupted, UsageError } from "../errors";
 import type { Register } from "../fleet";
 import { jobText } from "./run-job";
 import { readWeb, restore } from "../restore";
+import type { RestoreOptions } from "../restore-job";
 import { runStack } from "../run";
 import { assertHostName, chooseStack, readSettings } from "../stacks";
 
@@ -16,14 +17,32 @@ interface Options {
   overwrite?: string;
 }
 
-const FROM = /^(newest|\d{4}-\d\d-\d\dT\d{6}Z)$/;
+const FROM = /^(?:(offsite)(?::|$))?(newest|\d{4}-\d\d-\d\dT\d{6}Z)?$/;
+
+/**
+ * What --from says: a backup, and where it is.
+ * @throws UsageError when it says neither
+ */
+export function chosenBackup(from: string): Pick<RestoreOptions, "backup" | "from"> {
+  const [found, place, backup] = FROM.exec(from) ?? [];
+  if (!found || from.endsWith(":")) {
+    throw new UsageError(
+      `--from: found "${from}"; allowed: newest, a name such as 2026-01-31T030000Z, offsite, or ` +
+        "offsite:2026-01-31T030000Z",
+    );
+  }
+  return { backup: backup ?? "newest", ...(place && { from: "offsite" as const }) };
+}
 
 export const registerRestore: Register = (program, run) => {
   const command = program
     .command("restore")
     .description("brings a site back from a proven backup: database and state together")
     .argument("<stack>", "stack")
-    .requiredOption("--from <backup>", "a name that `fleet backups` lists, or newest")
+    .requiredOption(
+      "--from <backup>",
+      "a name that `fleet backups` lists, or newest; offsite or offsite:NAME",
+    )
     .option("--yes", "do it without asking; needed without a terminal")
     .option("--overwrite <domain>", "replace the site that is there: its host name, said again")
     .action((name: string, options: Options) =>
@@ -32,11 +51,7 @@ export const registerRestore: Register = (program, run) => {
         const settings = await readSettings(fleet, stack);
         const { cluster: where, domain } = settings;
         const { from, yes } = options;
-        if (!FROM.test(from)) {
-          throw new UsageError(
-            `--from: found "${from}"; allowed: newest, or a name such as 2026-01-31T030000Z`,
-          );
-        }
+        const chosen = chosenBackup(from);
         assertHostName("--overwrite", options.overwrite, name, settings);
         const { output, interrupted: signal } = fleet;
         const cluster = await connect(fleet, where);
@@ -54,7 +69,7 @@ export const registerRestore: Register = (program, run) => {
           replace = domain;
         }
         const result = await runStack(fleet, stack, (progress) =>
-          restore(cluster, { backup: from, replace }, progress, signal),
+          restore(cluster, { ...chosen, replace }, progress, signal),
         ).catch((error: unknown) => {
           if (!(error instanceof Interrupted)) throw error;
           throw new Interrupted(

@@ -11,6 +11,7 @@ import {
 } from "../../../fleet/backups";
 import { age, bytes } from "../../../fleet/format";
 import { render } from "../../render";
+import { SCENARIOS } from "../../scenarios";
 
 const MANIFEST = {
   proven: true,
@@ -62,6 +63,35 @@ describe("the list of backups", () => {
     assert.deepEqual(backups[0].leftOut, ["view matomo_broken"]);
   });
 
+  it("has those that are off-site, by the words of the repository", () => {
+    const lines = [
+      JSON.stringify({ name: "2026-01-31T030000Z", manifest: MANIFEST }),
+      '{"volume": {"bytes": 200, "free": 100}}',
+      '{"offsite": "2026-01-30T030000Z", "tags": ["proven","site=m.example.com","matomo=5.5.1",' +
+        '"mariadb=12.0.2-MariaDB","bytes=1024","tables=2","rows=7"]}',
+      '{"repository": {"name": "s3:https://s3.example.com/b/p"}}',
+    ];
+    assert.deepEqual(parseList(lines).offsite, {
+      repository: "s3:https://s3.example.com/b/p",
+      backups: [
+        {
+          ...{ name: "2026-01-30T030000Z", time: "2026-01-30T03:00:00Z", site: "m.example.com" },
+          ...{ matomo: "5.5.1", mariadb: "12.0.2-MariaDB", bytes: 1024, tables: 2, rows: 7 },
+        },
+      ],
+    });
+  });
+
+  it("says why off-site cannot be read, and has the volume's all the same", () => {
+    const { backups, offsite } = parseList([
+      JSON.stringify({ name: "2026-01-31T030000Z", manifest: MANIFEST }),
+      '{"volume": {"bytes": 200, "free": 100}}',
+      '{"repository": {"name": "s3:x", "error": "Access Denied."}}',
+    ]);
+    assert.equal(backups.length, 1);
+    assert.deepEqual(offsite, { repository: "s3:x", backups: [], error: "Access Denied." });
+  });
+
   it("is an error when the log breaks off: a missing backup would look like none", () => {
     const line = JSON.stringify({ name: "2026-01-31T030000Z", manifest: MANIFEST });
     assert.throws(() => parseList([line]), /not whole/);
@@ -85,6 +115,25 @@ describe("the list of backups", () => {
       assert.ok(volumes!.every(({ secret }) => !secret));
       const backup = containers[0].volumeMounts!.find(({ name }) => name === "backup");
       assert.equal(backup?.readOnly, true);
+    });
+
+    it("reads the off-site repository as well, with its Secret and without the volume", async () => {
+      const found = (await render(SCENARIOS.offsite)).find(
+        ({ type, props }) =>
+          type === "kubernetes:batch/v1:CronJob" && props.metadata.name === "matomo-backup",
+      );
+      const { podFailurePolicy, template } = listJob(found!.props as V1CronJob, "l").spec!;
+      assert.equal(podFailurePolicy, undefined, "which names a container of the night");
+      const { containers, volumes, initContainers } = template.spec!;
+      assert.deepEqual(initContainers, []);
+      const [list, offsite] = containers;
+      assert.equal(list.name, "list");
+      assert.deepEqual(offsite.command, ["sh", "/opt/matomo/scripts/list-offsite.sh"]);
+      assert.ok(offsite.env!.some(({ name }) => name === "RESTIC_REPOSITORY"));
+      const mounted = offsite.volumeMounts!.map(({ name }) => name).sort();
+      assert.deepEqual(mounted, ["offsite-credentials", "scripts", "tmp"]);
+      assert.ok(!list.volumeMounts!.some(({ name }) => name === "offsite-credentials"));
+      assert.equal(volumes!.filter(({ secret }) => secret).length, 1);
     });
 
     it("is nobody's child: the CronJob would take it for a backup", () => {
