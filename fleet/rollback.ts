@@ -15,11 +15,11 @@ import {
   VERSION_ANNOTATION,
   versionAnnotation,
 } from "../components/versions";
+import { backUp } from "./backup-run";
 import { type Backup, listBackups } from "./backups";
 import type { Cluster } from "./cluster";
 import type { Engine } from "./engine";
 import { Failure, UsageError } from "./errors";
-import { runCronJob } from "./jobs";
 import type { JournalFile } from "./journal";
 import type { OperationReport } from "./operation";
 import { ownPatch, STRATEGIC } from "./patch";
@@ -148,8 +148,7 @@ async function exportSince(
 ): Promise<Pick<Backup, "name" | "actions">> {
   progress(`a proven backup of ${from}, with what came in since`);
   const env = [{ name: "KEEP_BACKUP", value: backup.name }];
-  const what = { name: NAMES.backup, component: "backup", word: "rollback", env };
-  const { ok, said } = await runCronJob(cluster, what, progress, signal);
+  const { ok, said } = await backUp(cluster, { word: "rollback", env }, progress, signal);
   if (!ok) {
     throw new Failure(
       `what came in since ${backup.name} cannot be backed up, so nothing was touched: ${said}\n` +

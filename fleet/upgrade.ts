@@ -6,10 +6,11 @@ import { NAMES, NAMESPACE } from "../components/labels";
 import { type Live, survey } from "../components/live";
 import { type Settings, wantedVersion } from "../components/settings";
 import { compareVersions, podVersion } from "../components/versions";
+import { backUp } from "./backup-run";
 import { type Cluster, connect } from "./cluster";
 import { Failure } from "./errors";
 import type { Fleet } from "./fleet";
-import { findCronJob, runCronJob } from "./jobs";
+import { findCronJob } from "./jobs";
 import type { Progress } from "./run";
 import { lastRun } from "./runs";
 import { readSettings, type Stack } from "./stacks";
@@ -20,29 +21,30 @@ const FRESH = 3600_000;
 
 /**
  * Makes a proven backup of a stack of which a version is to go up.
+ * @returns what a person has to know of it
  * @throws Failure when it is not proven, UsageError while one runs: nothing was touched then
  */
 export async function backUpBeforeUpgrade(
   fleet: Fleet,
   stack: Stack,
   progress: Progress,
-): Promise<void> {
+): Promise<string[]> {
   const settings = await readSettings(fleet, stack);
   const cluster = await connect(fleet, settings.cluster);
   const rises = risesOf(settings, await liveVersions(cluster)).join(" and ");
   const cronJob = await findCronJob(cluster, NAMES.backup);
-  if (!rises || !cronJob) return;
+  if (!rises || !cronJob) return [];
   const { items } = await cluster.batch.listNamespacedJob({ namespace: NAMESPACE });
   const now = new Date();
   const { success } = lastRun(cronJob, items, now);
   if (success !== undefined && +now - Date.parse(success) < FRESH) {
     progress(`${rises}: the proven backup of ${success} is taken`);
-    return;
+    return [];
   }
   progress(`${rises}: a proven backup first`);
-  const what = { name: NAMES.backup, component: "backup", word: "upgrade" };
-  const { ok, said, job } = await runCronJob(cluster, what, progress, fleet.interrupted);
-  if (ok) return;
+  const run = { word: "upgrade" };
+  const { ok, said, job, warning } = await backUp(cluster, run, progress, fleet.interrupted);
+  if (ok) return warning === undefined ? [] : [warning];
   throw new Failure(
     `no proven backup before ${rises}, so nothing was touched: ${said}\n` +
       `Log: kubectl -n ${NAMESPACE} logs job/${job} --all-containers. Once npm run fleet -- backup ` +

@@ -48,8 +48,9 @@ export const registerUp: Register = (program, run) => {
         output.note("Up");
         const ups = passed.length
           ? await runStacks(fleet, passed, async (stack, progress) => {
-              await backUpBeforeUpgrade(fleet, stack, progress);
-              return up(fleet, stack, policyPack, progress);
+              const warnings = await backUpBeforeUpgrade(fleet, stack, progress);
+              const report = await up(fleet, stack, policyPack, progress);
+              return { ...report, warnings: [...warnings, ...report.warnings] };
             })
           : [];
         if (ups.length) assertSomeDone(ups);

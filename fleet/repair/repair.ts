@@ -7,11 +7,12 @@
  */
 import { NAMES, NAMESPACE } from "../../components/labels";
 import { ROLLOUT_SECONDS } from "../../components/pods";
+import { backUp } from "../backup-run";
 import { listBackups } from "../backups";
 import type { Cluster } from "../cluster";
 import type { Deployment, Engine } from "../engine";
 import { UsageError } from "../errors";
-import { assertNoneRuns, type JobResult, runCronJob } from "../jobs";
+import { assertNoneRuns, type JobResult } from "../jobs";
 import type { JournalFile } from "../journal";
 import { notKept, type OperationReport } from "../operation";
 import { bringWebBack, readWeb, replaceSite, takeWebAway } from "../restore";
@@ -129,8 +130,7 @@ export async function begin(
 export async function repairBackup(args: RepairArgs, journal: RepairJournal): Promise<JobResult> {
   await forget(args, journal);
   await makeAnew(args, journal);
-  const what = { name: NAMES.backup, component: "backup", word: "repair" };
-  const result = await runCronJob(args.cluster, what, args.progress, args.signal);
+  const result = await backUp(args.cluster, { word: "repair" }, args.progress, args.signal);
   if (result.ok) await args.journal.archive(journal);
   return result;
 }

@@ -135,6 +135,9 @@ export class Kubelet {
       phase: "Running",
       podIP: `10.245.0.${++this.addresses}`,
       conditions: ["Initialized", "ContainersReady", "Ready"].map(condition),
+      initContainerStatuses: statuses(pod.spec?.initContainers, true, {
+        terminated: { exitCode: 0, finishedAt: now() },
+      }),
       containerStatuses: containers(pod, true, { running: { startedAt: now() } }),
     };
   }
@@ -161,7 +164,11 @@ function creating(pod: V1Pod) {
 }
 
 function containers({ spec }: V1Pod | Live, ready: boolean, state: object) {
-  return (spec?.containers as V1Container[]).map(({ name, image }) => ({
+  return statuses(spec?.containers as V1Container[], ready, state);
+}
+
+function statuses(of: V1Container[] = [], ready: boolean, state: object) {
+  return of.map(({ name, image }) => ({
     name,
     image,
     imageID: image,
