@@ -6,12 +6,12 @@ import { assertDeployable, survey } from "./components/live";
 import { oneFieldManager } from "./components/ownership";
 import { parseSettings, settingsWarnings } from "./components/settings";
 import { MatomoSite } from "./components/site";
-import { stackConfiguration } from "./components/configuration";
+import { isEncrypted, stackConfiguration } from "./components/configuration";
 
 withholdDebugMessages();
 
 export = async (): Promise<pulumi.Inputs> => {
-  const settings = parseSettings(stackConfiguration());
+  const settings = parseSettings(stackConfiguration(), isEncrypted);
   for (const warning of settingsWarnings(settings)) await pulumi.log.warn(warning);
   const { kubeconfig, region } = await findCluster(settings.cluster);
   const live = await survey(kubeconfig);

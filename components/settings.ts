@@ -206,11 +206,36 @@ function soundParts(decoded: Record<string, unknown>): Partial<Settings> {
   return Object.fromEntries(parts) as Partial<Settings>;
 }
 
+/** What is said of a secret that the stack's file shows to everybody who reads it. */
+export function clearText(path: string): string {
+  const key = `matomo:${path}`;
+  return (
+    `${key}: found clear text; allowed: an encrypted value: ` +
+    `pulumi config set --secret --path ${key}`
+  );
+}
+
+/** Secrets of the off-site place where nothing of it is encrypted. */
+function shownSecrets(
+  { backup }: Partial<Settings>,
+  isEncrypted: (key: string) => boolean,
+): string[] {
+  const offsite = backup?.offsite;
+  if (!offsite || isEncrypted("backup")) return [];
+  return OFFSITE_SECRETS.filter((name) => offsite[name] !== undefined).map((name) =>
+    clearText(`backup.offsite.${name}`),
+  );
+}
+
 /**
  * The settings of a stack from its raw configuration (keys without `matomo:`).
+ * @param isEncrypted whether the stack's file has a key encrypted, as far as that is to be judged here
  * @throws SettingsError with every fault at once
  */
-export function parseSettings(raw: Record<string, string>): Settings {
+export function parseSettings(
+  raw: Record<string, string>,
+  isEncrypted: (key: string) => boolean = () => true,
+): Settings {
   const decoded = decode(raw);
   const parsed = settingsSchema.safeParse(decoded);
   const sound = parsed.data ?? soundParts(decoded);
@@ -220,6 +245,7 @@ export function parseSettings(raw: Record<string, string>): Settings {
     ...unknownVersions(sound, decoded),
     ...untriedVersion(sound),
     ...foreignConfig(sound),
+    ...shownSecrets(sound, isEncrypted),
   ];
   if (!parsed.success || problems.length) throw new SettingsError(problems);
   return parsed.data;

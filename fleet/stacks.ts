@@ -8,6 +8,7 @@ import * as path from "node:path";
 import type { Stack as EngineStack } from "@pulumi/pulumi/automation";
 import { parse } from "yaml";
 import {
+  clearText,
   OFFSITE_SECRETS,
   parseSettings,
   type Settings,
@@ -96,18 +97,17 @@ function withoutCipher(value: unknown, path: string[], problems: string[]): unkn
     path.length === 3 &&
     `${group}.${part}` === "backup.offsite" &&
     (OFFSITE_SECRETS as readonly string[]).includes(last);
-  const key = `matomo:${path.join(".")}`;
   if (typeof value !== "object" || value === null) {
     if (isSecret) {
-      problems.push(
-        `${key}: found clear text; allowed: an encrypted value: pulumi config set --secret --path ${key}`,
-      );
+      problems.push(clearText(path.join(".")));
     }
     return value;
   }
   if ("secure" in value) {
     if (isSecret) return ENCRYPTED;
-    problems.push(`${key}: found an encrypted value; allowed: clear text, as it is no secret`);
+    problems.push(
+      `matomo:${path.join(".")}: found an encrypted value; allowed: clear text, as it is no secret`,
+    );
     return undefined;
   }
   if (Array.isArray(value)) {

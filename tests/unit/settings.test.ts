@@ -533,6 +533,26 @@ describe("settings that are refused", () => {
     }
   });
 
+  it("with an off-site key in clear, which the stack's file would show to everybody", () => {
+    const config = configuration(at("backup", { offsite: OFFSITE }));
+    const clear = (key: string) =>
+      new RegExp(
+        `^matomo:backup\\.offsite\\.${key}: found clear text; allowed: .* --secret --path `,
+      );
+    assert.throws(
+      () => parseSettings(config, (key) => key !== "backup"),
+      ({ problems, message }: SettingsError) => {
+        const [first, second, ...more] = problems;
+        assert.match(first, clear("accessKeyId"));
+        assert.match(second, clear("secretAccessKey"));
+        assert.deepEqual(more, []);
+        assert.ok(!message.includes(OFFSITE.secretAccessKey));
+        return true;
+      },
+    );
+    assert.ok(parseSettings(config, (key) => key === "backup").backup.offsite);
+  });
+
   it("with a message that names nothing but the faults", () => {
     assert.throws(
       () => parseSettings({ ...MINIMAL, domain: "x" }),
