@@ -8,7 +8,7 @@ import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import type { Readable } from "node:stream";
-import { execa } from "execa";
+import { execa, type Options } from "execa";
 import { generate } from "selfsigned";
 import { coredns, kubernetes, nodeTools, policies } from "../artefacts";
 import type { Cluster } from "../cluster";
@@ -81,10 +81,15 @@ export async function inNode(folder: string, command: string[], input?: string):
   return (await execa("nsenter", args, { input })).stdout;
 }
 
-/** Runs a program of the machine in the node's network. */
-export async function inNodeNetwork(folder: string, command: string[]): Promise<string> {
-  const pid = await initPid(folder);
-  return (await execa("nsenter", ["--target", String(pid), "--net", "--", ...command])).stdout;
+/** Runs a program of the machine in the node's network, to its end unless the options have it ended before. */
+export async function inNodeNetwork(
+  folder: string,
+  command: string[],
+  options: Pick<Options, "cancelSignal" | "env"> = {},
+): Promise<string> {
+  const enter = ["--target", String(await initPid(folder)), "--net", "--"];
+  const { stdout } = await execa("nsenter", [...enter, ...command], options);
+  return String(stdout);
 }
 
 async function enterArguments(folder: string): Promise<string[]> {

@@ -9,10 +9,8 @@ import { openSite } from "../../local/node/site";
 import { checkout } from "../../local/paths";
 import { benchOf } from "../fleet/bench";
 import { within } from "../waits";
-import { emptyNode, HOST, KEPT_PLUGIN, type NodeSite, sharedSite } from "./harness";
-
-/** A person with a token of her own. */
-const GRACE = { login: "grace", token: "fedcba9876543210fedcba9876543210" };
+import { assertFurnished, furnish, GRACE, tables } from "./furniture";
+import { emptyNode, HOST, type NodeSite, sharedSite } from "./harness";
 
 describe("the loss of a whole cluster", () => {
   let old: NodeSite;
@@ -22,14 +20,7 @@ describe("the loss of a whole cluster", () => {
 
   before(async () => {
     old = await sharedSite();
-    await old.shell("web", `php <<'PHP'\n${ADD_GRACE}\nPHP`);
-    await old.shell(
-      "web",
-      `mkdir -p /state/plugins/Kept && cd /state/plugins/Kept && ${KEPT_PLUGIN} && ` +
-        "echo logo >/state/misc/user/logo.png && cd /var/www/html && php console plugin:activate Kept && " +
-        "php console config:set --section=mail --key=host --value=smtp.example.com",
-    );
-    assert.deepEqual([await works(old), await works(old, GRACE.token)], [[1], [1]]);
+    await furnish(old);
     const backup = await old.runJob("matomo-backup", "backup-whole");
     assert.ok(backup.succeeded, backup.log);
     [, name] = /(\d{4}-\d\d-\d\dT\d{6}Z)/.exec(backup.log) ?? assert.fail(backup.log);
@@ -86,46 +77,8 @@ describe("the loss of a whole cluster", () => {
     assert.equal(exitCode, 0, stdout + stderr);
     await site.webReady();
     assert.deepEqual(await tables(site), rows);
-    assert.deepEqual([await works(site), await works(site, GRACE.token)], [[1], [1]]);
-    const files = ["misc/user/logo.png", "config/config.ini.php"];
-    const there = await site.shell("web", `cd /var/www/html && cat ${files.join(" ")}`);
-    assert.match(there, /^logo$/m);
-    assert.match(there, /host = "?smtp\.example\.com/);
-    const plugins = await site.shell("web", "cd /var/www/html && php console plugin:list");
-    assert.match(plugins, /Kept[^\n]*Activated/);
+    await assertFurnished(site);
     assert.equal(await site.track("back-again"), 200);
     await site.expectUnchanged();
   });
 });
-
-function works(site: NodeSite, token?: string): Promise<unknown> {
-  return site.api("SitesManager.getAllSitesId", token ? { token_auth: token } : {});
-}
-
-/**
- * Rows and checksum of every table but those in which a new cluster's web pod writes at its start: the
- * restore itself has compared these.
- */
-async function tables(site: NodeSite): Promise<string> {
-  const names = await site.query(
-    "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() ORDER BY 1",
-  );
-  const list = names.split("\n").filter((table) => !OWN.includes(table));
-  const counts = list.map((table) => `SELECT '${table}', COUNT(*) FROM ${table}`);
-  return site.query(`${counts.join(" UNION ALL ")}; CHECKSUM TABLE ${list.join()}`);
-}
-const OWN = ["matomo_option", "matomo_session", "matomo_user", "matomo_user_token_auth"];
-
-const ADD_GRACE = `<?php
-foreach (["DOCUMENT_ROOT", "INCLUDE_PATH", "USER_PATH"] as $path) { define("PIWIK_$path", "/var/www/html"); }
-foreach (["DISPATCH", "SESSION_START", "ERROR_HANDLER"] as $part) { define("PIWIK_ENABLE_$part", false); }
-require "/var/www/html/bootstrap.php";
-require "/var/www/html/core/bootstrap.php";
-(new Piwik\\Application\\Environment("cli"))->init();
-Piwik\\Plugin\\Manager::getInstance()->loadActivatedPlugins();
-Piwik\\Access::doAsSuperUser(static function (): void {
-    $login = "${GRACE.login}";
-    Piwik\\Plugins\\UsersManager\\API::getInstance()->addUser($login, "graces-password", "grace@example.com");
-    (new Piwik\\Plugins\\UsersManager\\UserUpdater())->setSuperUserAccessWithoutCurrentPassword($login, true);
-    (new Piwik\\Plugins\\UsersManager\\Model())->addTokenAuth($login, "${GRACE.token}", "hers", gmdate("Y-m-d H:i:s"));
-});`;

@@ -30,6 +30,19 @@ export const IMPATIENT = { RESTIC_FEATURES: "backend-error-redesign=false" };
 const PROGRAMS = "/usr/local/bin";
 const RESTIC = "/opt/restic/restic";
 
+/** Programs of restic's image by their names, and where each is in the stand-in that has this root. */
+export function imagePrograms(root: string): [name: string, file: string][] {
+  const list = spawnSync("chroot", [root, "/bin/busybox", "--list"]).stdout.toString();
+  // With which the sandbox begins, as the machine has it.
+  const applets = list.split("\n").filter((applet) => applet && applet !== "setpriv");
+  return [
+    ...applets.map((applet): [string, string] => [applet, "/bin/busybox"]),
+    // Debian's busybox has no flock, Alpine's has.
+    ["flock", "/usr/bin/flock"],
+    ["restic", RESTIC],
+  ];
+}
+
 export class Offsite {
   server?: Running;
   private programs!: string;
@@ -118,17 +131,8 @@ export class Offsite {
       Object.fromEntries(scripts) as Record<string, string>,
       0o755,
     );
-    const list = spawnSync("chroot", [this.root, "/bin/busybox", "--list"]).stdout.toString();
-    // With which the sandbox begins, as the machine has it.
-    const applets = list.split("\n").filter((applet) => applet && applet !== "setpriv");
-    const targets = applets.map((applet): [string, string] => [applet, "/bin/busybox"]);
-    // Debian's busybox has no flock, Alpine's has.
-    const others = [
-      ["flock", "/usr/bin/flock"],
-      ["restic", RESTIC],
-    ];
-    for (const [program, target] of [...targets, ...others]) {
-      if (!(program in own)) fs.symlinkSync(target, path.join(dir, program));
+    for (const [program, file] of imagePrograms(this.root)) {
+      if (!(program in own)) fs.symlinkSync(file, path.join(dir, program));
     }
     return dir;
   }
