@@ -72,7 +72,13 @@ export function deadlineSeconds(databaseSize: string): number {
 }
 
 /** What the container off-site runs, by day and by hand. */
-const OFFSITE_SCRIPTS = ["offsite.sh", "offsite-lib.sh", "list-offsite.sh", "fetch-offsite.sh"];
+const OFFSITE_SCRIPTS = [
+  "offsite.sh",
+  "offsite-lib.sh",
+  "list-offsite.sh",
+  "fetch-offsite.sh",
+  "send-offsite.sh",
+];
 
 /**
  * Requests and limits of the container off-site. Whatever it brings, restic takes some 230 MiB: measured in a

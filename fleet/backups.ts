@@ -66,11 +66,11 @@ export interface BackupVolume {
   offsite?: Offsite;
 }
 
-interface Manifest {
+export interface Manifest {
   site: string;
   matomo: string;
   mariadb: string;
-  files: Record<string, { bytes: number }>;
+  files: Record<string, { bytes: number; sha256: string }>;
   milliseconds: Backup["milliseconds"];
   /** Not in those of an older program, as what follows. */
   databaseBytes?: number;
@@ -120,11 +120,24 @@ async function runOnVolume(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<JobResult> {
+  return temporaryJob(cluster, jobOf, word, (job) => runJob(cluster, job, progress, signal));
+}
+
+/**
+ * Works with a Job like the nightly one's, and takes it away however that ends.
+ * @throws UsageError while a backup is made; what the work throws
+ */
+export async function temporaryJob<T>(
+  cluster: Cluster,
+  jobOf: (cronJob: V1CronJob, name: string) => V1Job,
+  word: string,
+  work: (job: V1Job) => Promise<T>,
+): Promise<T> {
   await assertNoneRuns(cluster, ["backup"]);
   const name = jobName(NAMES.backup, word);
   const job = jobOf(await readCronJob(cluster, NAMES.backup), name);
   try {
-    return await runJob(cluster, job, progress, signal);
+    return await work(job);
   } finally {
     const where = { name, namespace: NAMESPACE, propagationPolicy: "Background" };
     await cluster.batch.deleteNamespacedJob(where).catch(() => undefined);
@@ -154,12 +167,12 @@ export function removeJob(cronJob: V1CronJob, name: string, names: string[]): V1
 }
 
 /** A container of the nightly pod with another script, and no more mounted than that needs. */
-function onVolume(container: V1Container, script: string, needed: string[]): V1Container {
+export function onVolume(container: V1Container, script: string, needed: string[]): V1Container {
   const volumeMounts = container.volumeMounts!.filter((mount) => needed.includes(mount.name));
   return { ...container, command: commandOf(container, script), volumeMounts };
 }
 
-function readOnly(container: V1Container): V1Container {
+export function readOnly(container: V1Container): V1Container {
   const volumeMounts = container.volumeMounts!.map((mount) =>
     mount.name === "tmp" ? mount : { ...mount, readOnly: true },
   );
@@ -167,7 +180,7 @@ function readOnly(container: V1Container): V1Container {
 }
 
 /** A Job without the CronJob as its owner, which would take it for a backup. */
-function volumeJob(
+export function volumeJob(
   cronJob: V1CronJob,
   name: string,
   { spec, pod }: Pick<NightlyPod, "spec" | "pod">,
@@ -214,14 +227,20 @@ export function parseList(log: string[]): BackupVolume {
     .filter((line) => line.other !== undefined)
     .map(({ other: name, bytes, changed }): OtherEntry => ({ name, bytes, changed }));
   const { bytes, free } = volume;
+  const offsite = parseOffsite(log);
+  return { backups, others, bytes, free, ...(offsite && { offsite }) };
+}
+
+/** What list-offsite.sh printed; undefined when it did not run. */
+export function parseOffsite(log: string[]): Offsite | undefined {
+  const lines = log.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
   const repository = lines.find((line) => line.repository)?.repository;
-  if (!repository) return { backups, others, bytes, free };
-  const offsite = {
+  if (!repository) return undefined;
+  return {
     repository: repository.name as string,
     backups: lines.filter((line) => line.offsite).map(offsiteBackup),
     ...(repository.error !== undefined && { error: repository.error as string }),
   };
-  return { backups, others, bytes, free, offsite };
 }
 
 /** What offsite.sh made tags of. */

@@ -4,7 +4,7 @@ import { DATABASE_USER, NAMES, NAMESPACE } from "../components/labels";
 import { type Settings, wantedVersion } from "../components/settings";
 import { podVersion } from "../components/versions";
 import { clear, refusalOf } from "./adoption/credentials";
-import { executor } from "./adoption/execute";
+import { executor } from "./execute";
 import { usedParts } from "./claims";
 import { type Cluster, connect } from "./cluster";
 import { findDrift } from "./drift";

@@ -9,7 +9,7 @@
 import { decode } from "html-entities";
 import { DATABASE_NAME } from "../../components/database";
 import { DATABASE_USER, NAMES } from "../../components/labels";
-import type { Execute, Executed } from "./execute";
+import type { Execute, Executed } from "../execute";
 import type { Data } from "../engine";
 
 /** A pod and the container that its command runs in. */

@@ -13,7 +13,7 @@ import { judge } from "../repair/judge";
 import type { Progress } from "../run";
 import { projectName, readSettings, type Stack } from "../stacks";
 import type { AdoptArgs } from "./adopt";
-import { type Execute, executor } from "./execute";
+import { type Execute, executor } from "../execute";
 
 const CLAIMS = [NAMES.dataClaim, NAMES.databaseClaim, NAMES.backupClaim];
 

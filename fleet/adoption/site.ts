@@ -13,7 +13,7 @@ import { compareVersions } from "../../components/versions";
 import type { Data, Deployment } from "../engine";
 import { Api, reference, title } from "./api";
 import { clear, type LiveCredentials, type Place, readCredentials } from "./credentials";
-import type { Execute } from "./execute";
+import type { Execute } from "../execute";
 import { type Fields, handEditors, isAuthored, type ManagedFields } from "./fields";
 import { changesOf, entryOf, normalized, type Plan, type PlanEntry, replacements } from "./plan";
 import { evaluate, type Wanted } from "./program";

@@ -14,11 +14,13 @@ import {
   removeBackups,
 } from "../backups";
 import { type Cluster, connect } from "../cluster";
-import { UsageError } from "../errors";
+import { downloadBackup } from "../download";
+import { Interrupted, UsageError } from "../errors";
 import { type Fleet, positive, type Register, type Result, type Run } from "../fleet";
 import { age, bytes } from "../format";
 import { table } from "../report";
 import { type Progress, runStack } from "../run";
+import { chosenBackup } from "./restore";
 import { assertHostName, chooseStack, readSettings } from "../stacks";
 
 const HEADER = ["NAME", "AGE", "SIZE", "TABLES", "ROWS", "MATOMO", "MARIADB", "PROVEN"];
@@ -43,9 +45,46 @@ export const registerBackups: Register = (program, run) => {
         };
       }),
     );
+  registerDownload(command, run);
   registerDelete(command, run);
   registerPrune(command, run);
 };
+
+interface DownloadOptions {
+  from: string;
+  to: string;
+}
+
+function registerDownload(backups: Command, run: Run): void {
+  const command = backups
+    .command("download")
+    .description("brings a proven backup to this machine, and compares it with its manifest")
+    .argument("<stack>", "stack")
+    .requiredOption("--to <folder>", "where its own folder is made: it has visitors' data")
+    .option(
+      "--from <backup>",
+      "a name that `fleet backups` lists, or newest; offsite or offsite:NAME",
+      "newest",
+    )
+    .action((name: string, { from, to }: DownloadOptions) =>
+      run(command, async (fleet) => {
+        const chosen = chosenBackup(from);
+        const { work } = await open(fleet, name);
+        const signal = fleet.interrupted;
+        const done = await work((cluster, progress) =>
+          downloadBackup(cluster, chosen, to, progress, signal),
+        ).catch((error: unknown) => {
+          if (!(error instanceof Interrupted)) throw error;
+          throw new Interrupted("What came stays: the same command goes on with it");
+        });
+        return {
+          ok: true,
+          json: { stack: name, ...done },
+          text: `${name}: ${done.name} is in ${done.folder}, ${bytes(done.bytes)}, as its manifest says`,
+        };
+      }),
+    );
+}
 
 interface Confirmed {
   yes?: boolean;

@@ -8,7 +8,7 @@
 import { randomBytes } from "node:crypto";
 import * as path from "node:path";
 import { adopt, rehearse } from "../../fleet/adoption/adopt";
-import type { Execute } from "../../fleet/adoption/execute";
+import type { Execute } from "../../fleet/execute";
 import { JournalFile } from "../../fleet/journal";
 import { openAdoption } from "../../fleet/adoption/open";
 import type { Fleet } from "../../fleet/fleet";

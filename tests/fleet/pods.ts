@@ -1,5 +1,5 @@
 /** What runs in the pods of a site, as far as the command asks: on the api tier no pod really runs. */
-import type { Executed } from "../../fleet/adoption/execute";
+import type { Executed } from "../../fleet/execute";
 
 export interface LivePods {
   /** The password that really opens the database, by user. */

@@ -3,6 +3,7 @@
  * a site that comes back from one. TLS ends at a front of this file, as it does at the ingress.
  */
 import * as assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import * as fs from "node:fs/promises";
 import * as http from "node:http";
 import * as https from "node:https";
@@ -69,6 +70,52 @@ describe("the fleet command on a running site", () => {
     const newest = backups.at(-1);
     assert.equal(newest.name, name);
     assert.ok(newest.rows > 0 && newest.tables > 0 && newest.bytes > 0, JSON.stringify(newest));
+  });
+
+  it("brings one to this machine, as its manifest says, and goes on with what was cut short", async () => {
+    const to = path.join(site.folder, "downloads");
+    const { name, folder, bytes } = await bench.json("backups", "download", "local", "--to", to);
+    assert.equal(folder, path.join(to, name));
+    assert.deepEqual((await fs.readdir(folder)).sort(), [
+      "database.sql.zst",
+      "manifest.json",
+      "state.tar.zst",
+    ]);
+    const dump = path.join(folder, "database.sql.zst");
+    const { files } = JSON.parse(await fs.readFile(path.join(folder, "manifest.json"), "utf8"));
+    const whole = await fs.readFile(dump);
+    const sum = (data: Buffer) => createHash("sha256").update(data).digest("hex");
+    assert.equal(sum(whole), files["database.sql.zst"].sha256);
+    assert.ok(bytes > whole.length);
+    for (const [file, mode] of [
+      [folder, 0o700],
+      [dump, 0o600],
+    ] as const) {
+      assert.equal((await fs.stat(file)).mode & 0o777, mode);
+    }
+
+    // A first half that is right is kept, and one that is not is known by the sum.
+    const half = whole.subarray(0, whole.length / 2);
+    for (const [start, isRight] of [
+      [half, true],
+      [half.map((byte) => byte ^ 1), false],
+    ] as const) {
+      await fs.rm(dump, { force: true });
+      await fs.writeFile(`${dump}.partial`, start);
+      const from = ["--from", name];
+      const { exitCode, stderr } = await fleet("backups", "download", "local", ...from, "--to", to);
+      assert.equal(exitCode, isRight ? 0 : 1, stderr);
+      if (isRight) assert.equal(sum(await fs.readFile(dump)), sum(whole));
+      else assert.match(stderr, /is not what its manifest says, and was removed here/);
+    }
+    const jobs = await site.list("jobs");
+    assert.ok(!jobs.some(({ metadata }) => metadata!.name!.includes("-download-")));
+    const unknown = ["--from", "2020-01-01T030000Z"];
+    const { exitCode, stderr } = await fleet(
+      ...["backups", "download", "local", ...unknown, "--to", to],
+    );
+    assert.equal(exitCode, 2, stderr);
+    assert.match(stderr, new RegExp(`found 2020-01-01T030000Z; allowed: .*${name}`));
   });
 
   it("removes the older of two from the volume, once that was told twice", async () => {

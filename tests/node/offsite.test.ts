@@ -3,6 +3,7 @@
  * back onto a new one from off-site alone. `npm run drill` is this file.
  */
 import * as assert from "node:assert/strict";
+import * as path from "node:path";
 import { openSite } from "../../local/node/site";
 import { benchOf, type FleetBench } from "../fleet/bench";
 import { stateOffsite } from "../offsite";
@@ -69,6 +70,11 @@ describe("a site whose cluster is lost", () => {
       backups.map(({ name }: { name: string }) => name),
     );
     assert.match(await fleet("backups", "local"), /^2\S+Z .* both .*, read back from off-site$/m);
+    const to = path.join(site.folder, "downloads");
+    assert.match(
+      await fleet("backups", "download", "local", "--from", "offsite", "--to", to),
+      new RegExp(`${backups.at(-1).name} is in ${to}.*, as its manifest says`),
+    );
     const { offsite: place } = await bench.json("credentials", "local", "--show");
     const [checksums, kept] = [await tables(site), await keptRows()];
 

@@ -426,6 +426,19 @@ describe("off-site backup", () => {
       );
       assert.deepEqual(left, []);
     });
+    it("to a person's machine begins at any byte, and is told where there is no such file", async () => {
+      const name = publish(1);
+      await brings([name]);
+      const send = async (...words: string[]) =>
+        (await offsite.spawn("send-offsite.sh", { words })).finished;
+      const manifest = fs.readFileSync(site.path("backup", name, "manifest.json"), "utf8");
+      for (const start of [1, 20]) {
+        const { status, output } = await send(name, "manifest.json", String(start));
+        assert.deepEqual([status, output], [0, manifest.slice(start - 1)]);
+      }
+      fails(await send(name, "other", "1"), /other of .* cannot be read from s3:/);
+      fails(await send("2020-01-01T030000Z", "manifest.json", "1"), /is no proven backup in s3:/);
+    });
     it("of an empty repository is refused", async () => {
       fails(await offsite.fetch("newest"), /there is no repository .* Nothing was touched/);
     });

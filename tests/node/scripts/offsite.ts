@@ -140,7 +140,7 @@ export class Offsite {
   /** One of the scripts that reach the repository, with programs of the test's own. */
   spawn(
     script: string,
-    { env = {}, programs, user = DATABASE_USER, volume, tmp }: Options = {},
+    { env = {}, words = [], programs, user = DATABASE_USER, volume, tmp }: Options = {},
   ): Promise<Running> {
     const { site } = this;
     const backup = volume ?? site.path("backup");
@@ -161,7 +161,10 @@ export class Offsite {
         AWS_DEFAULT_REGION: "us-east-1",
         ...env,
       },
-      command: [`${PROGRAMS}/env`, `PATH=${PROGRAMS}`, "sh", `/opt/matomo/scripts/${script}`],
+      command: [
+        ...[`${PROGRAMS}/env`, `PATH=${PROGRAMS}`, "sh", `/opt/matomo/scripts/${script}`],
+        ...words,
+      ],
     };
     return site.sandbox.spawn(container);
   }
@@ -201,6 +204,8 @@ export class Offsite {
 
 interface Options {
   env?: Record<string, string>;
+  /** The script's arguments. */
+  words?: string[];
   programs?: Record<string, string>;
   user?: number;
   /** The backup volume. Default: the site's. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { V1CronJob } from "@kubernetes/client-node";
+import type { V1CronJob, V1Job } from "@kubernetes/client-node";
 import { before, describe, it } from "mocha";
 import {
   type Backup,
@@ -9,6 +9,7 @@ import {
   parseList,
   removeJob,
 } from "../../../fleet/backups";
+import { downloadJob } from "../../../fleet/download";
 import { age, bytes } from "../../../fleet/format";
 import { render } from "../../render";
 import { SCENARIOS } from "../../scenarios";
@@ -147,6 +148,27 @@ describe("the list of backups", () => {
       assert.deepEqual(command, ["bash", script, "2026-01-31T030000Z", "a b; rm -rf /"]);
       const written = volumeMounts!.filter(({ readOnly }) => !readOnly).map(({ name }) => name);
       assert.deepEqual(written.sort(), ["backup", "tmp"]);
+    });
+
+    it("has files to bring to a person's machine, of the volume or of off-site, and waits", async () => {
+      const needs = (job: V1Job) => {
+        const [{ command, volumeMounts }] = job.spec!.template.spec!.containers;
+        const written = volumeMounts!.filter(({ readOnly }) => !readOnly).map(({ name }) => name);
+        const mounted = volumeMounts!.map(({ name }) => name).sort();
+        assert.deepEqual([command![0], written], ["sleep", ["tmp"]]);
+        assert.equal(command![1], String(job.spec!.activeDeadlineSeconds));
+        return mounted;
+      };
+      const here = downloadJob(cronJob, "d", { backup: "newest" });
+      assert.deepEqual(needs(here), ["backup", "scripts", "tmp"]);
+      const from = { backup: "newest", from: "offsite" } as const;
+      assert.throws(() => downloadJob(cronJob, "d", from), /no off-site repository/);
+      const found = (await render(SCENARIOS.offsite)).find(
+        ({ type, props }) =>
+          type === "kubernetes:batch/v1:CronJob" && props.metadata.name === "matomo-backup",
+      );
+      const there = downloadJob(found!.props as V1CronJob, "d", from);
+      assert.deepEqual(needs(there), ["offsite-credentials", "scripts", "tmp"]);
     });
 
     it("refuses the old chart's CronJob", () => {
