@@ -21,7 +21,13 @@ export interface CredentialsArgs {
   /** The administrator's address. */
   email: string;
   /** Where backups are brought off-site: the bucket's key pair, and a repository's own password. */
-  offsite?: { accessKeyId: string; secretAccessKey: string; repositoryPassword?: string };
+  offsite?: { key: pulumi.Input<KeyPair>; repositoryPassword?: string };
+}
+
+/** Of a bucket. */
+export interface KeyPair {
+  accessKeyId: string;
+  secretAccessKey: string;
 }
 
 export interface PasswordsArgs {
@@ -102,9 +108,9 @@ export class Credentials extends pulumi.ComponentResource {
     });
     this.backup = this.secret("backup", NAMES.backup, { "state-token": args.passwords.stateToken });
     if (args.offsite && args.passwords.offsite) {
-      const { repositoryPassword } = args.offsite;
+      const { key, repositoryPassword } = args.offsite;
       this.offsite = this.secret("offsite", NAMES.offsite, {
-        credentials: pulumi.secret(offsiteCredentials(args.offsite)),
+        credentials: pulumi.secret(key).apply(offsiteCredentials),
         "repository-password":
           repositoryPassword === undefined
             ? args.passwords.offsite
@@ -130,7 +136,6 @@ export class Credentials extends pulumi.ComponentResource {
 }
 
 /** The key pair of a bucket, as restic's S3 client reads it from a file. */
-export function offsiteCredentials(key: { accessKeyId: string; secretAccessKey: string }): string {
-  const { accessKeyId, secretAccessKey } = key;
+export function offsiteCredentials({ accessKeyId, secretAccessKey }: KeyPair): string {
   return `[default]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`;
 }

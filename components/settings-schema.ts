@@ -97,14 +97,19 @@ const configValue = z.union(
 const configName = z.string().regex(/^(?!(null|yes|no|true|false|on|off|none)$)[a-z][a-z0-9_]*$/i);
 
 /** Part of a bucket's key pair: as it stands in a file, without quotes. */
-const keyPart = text(/^[A-Za-z0-9/+=_-]{8,128}$/, "8 to 128 letters, digits or / + = _ -");
+const KEY_PART = "8 to 128 letters, digits or / + = _ -";
+const keyPart = text(/^[A-Za-z0-9/+=_-]{8,128}$/, KEY_PART);
+const ENDPOINT =
+  "an address such as https://fra1.digitaloceanspaces.com, without a path or a password";
 
-const offsiteSchema = z.strictObject({
-  /** Address of the S3 server; the backup's pod may then reach its port. */
+const offsiteFields = z.strictObject({
+  /** The program makes the bucket, a Space of DigitalOcean, and a key pair for it alone. */
+  create: z.boolean().default(false),
+  /** Address of the S3 server; the backup's pod may then reach its port. Not with `create`. */
   endpoint: accepted((text) => {
     const found = URL.canParse(text) ? new URL(text) : undefined;
     return found?.protocol === "https:" && [found.origin, `${found.origin}/`].includes(text);
-  }, "an address such as https://fra1.digitaloceanspaces.com, without a path or a password"),
+  }, ENDPOINT).optional(),
   /** As the server names it. */
   region: text(/^[a-z0-9-]{2,40}$/, "a region such as fra1").default("us-east-1"),
   bucket: text(
@@ -116,15 +121,43 @@ const offsiteSchema = z.strictObject({
     /^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)*$/,
     "a folder of letters, digits and . _ -, such as matomo/liberty",
   ).optional(),
-  /** The bucket's key pair. Encrypted in the stack's file, as what follows. */
-  accessKeyId: keyPart,
-  secretAccessKey: keyPart,
+  /** The bucket's key pair, but with `create`. Encrypted in the stack's file, as what follows. */
+  accessKeyId: keyPart.optional(),
+  secretAccessKey: keyPart.optional(),
   /** Password of a repository that another stack made. Default: one that is made once. */
   repositoryPassword: text(
     /^[\x21-\x7e]{16,128}$/,
     "16 to 128 characters of ASCII without spaces",
   ).optional(),
 });
+
+/** What says where a bucket is that somebody made; one that the program makes needs none of it. */
+const ELSEWHERE = { endpoint: ENDPOINT, accessKeyId: KEY_PART, secretAccessKey: KEY_PART };
+
+/** Which of them are there; looked at beside whatever else is wrong. */
+const offsiteSchema = Object.entries(ELSEWHERE).reduce(
+  (schema, [key, allowed]) =>
+    schema
+      .refine((place) => place.create || key in place, {
+        path: [key],
+        error: allowed,
+        when: ({ value }) => isPlace(value),
+      })
+      .refine((place) => !place.create || !(key in place), {
+        path: [key],
+        error: "none, because matomo:backup.offsite.create makes the bucket and its key",
+        when: ({ value }) => isPlace(value),
+      }),
+  offsiteFields.refine(({ create, region }) => !create || /^[a-z]{3}\d$/.test(region), {
+    path: ["region"],
+    error: "a region of DigitalOcean Spaces such as fra1, as the bucket is made there",
+    when: ({ value }) => isPlace(value),
+  }),
+);
+
+function isPlace(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
 
 /** Settings of `backup.offsite` that nobody but the stack should read. */
 export const OFFSITE_SECRETS = ["accessKeyId", "secretAccessKey", "repositoryPassword"] as const;

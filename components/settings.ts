@@ -282,7 +282,8 @@ export interface Repository {
 /** The off-site repository of a stack; undefined where it has none. */
 export function offsiteRepository({ domain, backup }: Settings): Repository | undefined {
   if (!backup.offsite) return undefined;
-  const { endpoint, region, bucket, prefix = domain } = backup.offsite;
+  const { region, bucket, prefix = domain } = backup.offsite;
+  const { endpoint = `https://${region}.digitaloceanspaces.com` } = backup.offsite;
   const { origin, hostname, port } = new URL(endpoint);
   const url = `s3:${origin}/${bucket}/${prefix}`;
   return { url, region, host: hostname, port: Number(port) || 443 };

@@ -12,10 +12,12 @@ import { Edge } from "./edge";
 import { NAMES, NAMESPACE } from "./labels";
 import { SiteNamespace } from "./namespace";
 import { Network } from "./network";
+import { OffsiteBucket } from "./offsite-bucket";
 import { mebibytes } from "./quantity";
 import {
   edgeClass,
   offsiteRepository,
+  type OffsiteSettings,
   pluginPorts,
   requestLimit,
   type Settings,
@@ -81,7 +83,7 @@ export class MatomoSite extends pulumi.ComponentResource {
     const { username, email } = settings;
     const credentials = new Credentials(
       "credentials",
-      { passwords, username, email, offsite },
+      { passwords, username, email, offsite: offsite && this.place(offsite) },
       inNamespace,
     );
     const volumes = new Storage("storage", { ...storage, region }, inNamespace);
@@ -183,6 +185,14 @@ export class MatomoSite extends pulumi.ComponentResource {
 
     this.outputs = siteOutputs(settings, namespace.name);
     this.registerOutputs({ ...this.outputs });
+  }
+
+  /** The key pair of the bucket that backups are brought to, and the password of a repository in it. */
+  private place({ create, bucket, region, repositoryPassword, ...stated }: OffsiteSettings) {
+    const key = create
+      ? new OffsiteBucket("offsite-bucket", { bucket, region }, { parent: this }).key
+      : { accessKeyId: stated.accessKeyId!, secretAccessKey: stated.secretAccessKey! };
+    return { key, repositoryPassword };
   }
 }
 

@@ -25,6 +25,10 @@ export const SCENARIOS: Record<string, Record<string, string>> = {
     edge: json({ kind: "gateway", class: "envoy", controllerNamespace: "envoy-gateway-system" }),
   },
   offsite: { ...MINIMAL, backup: json({ offsite: OFFSITE }) },
+  space: {
+    ...MINIMAL,
+    backup: json({ offsite: { create: true, region: "fra1", bucket: "liberty-backups" } }),
+  },
   everything: {
     ...MINIMAL,
     aliases: json(["stats.example.org"]),

@@ -45,6 +45,9 @@ function outputsOf(type: string, name: string, inputs: Record<string, unknown>) 
   if (type === "random:index/randomPassword:RandomPassword") {
     return { ...inputs, result: `<${name}>` };
   }
+  if (type === "digitalocean:index/spacesKey:SpacesKey") {
+    return { ...inputs, accessKey: `<${name} key>`, secretKey: `<${name} secret>` };
+  }
   if (type === "random:index/randomId:RandomId") return { ...inputs, hex: `<${name}>` };
   return inputs;
 }

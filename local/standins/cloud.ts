@@ -20,6 +20,7 @@ import { startGateways } from "./cloud/gateway";
 import { Kube } from "./cloud/kube";
 import { startLoadBalancers } from "./cloud/load-balancers";
 import { OrderBook } from "./cloud/orders";
+import { SpaceStore } from "./cloud/spaces";
 import { startProvisioner } from "./cloud/provisioner";
 import { startResizer } from "./cloud/resizer";
 import { VolumeStore } from "./cloud/volumes";
@@ -42,6 +43,7 @@ if (!kubeconfig || !handedOut || !stateDir) {
 
 const volumes = new VolumeStore(path.join(stateDir, "volumes.json"));
 const orders = new OrderBook(path.join(stateDir, "orders.json"));
+const spaces = new SpaceStore(path.join(stateDir, "spaces.json"));
 const kube = new Kube(kubeconfig);
 startProvisioner(kube, volumes, region);
 startResizer(kube, volumes);
@@ -50,13 +52,17 @@ startLoadBalancers(kube);
 startGateways(kube);
 startCertificates(kube, orders);
 
-const api = createApi(volumes, orders, handedOut).listen(Number(port), "127.0.0.1", () => {
-  const file = path.join(stateDir, "cloud.json");
-  const url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
-  // Renamed when it is whole: whoever waits for the file reads it at once.
-  writeFileSync(`${file}.new`, JSON.stringify({ url }));
-  renameSync(`${file}.new`, file);
-});
+const api = createApi({ volumes, spaces, orders }, handedOut).listen(
+  Number(port),
+  "127.0.0.1",
+  () => {
+    const file = path.join(stateDir, "cloud.json");
+    const url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
+    // Renamed when it is whole: whoever waits for the file reads it at once.
+    writeFileSync(`${file}.new`, JSON.stringify({ url }));
+    renameSync(`${file}.new`, file);
+  },
+);
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   process.once(signal, () => {

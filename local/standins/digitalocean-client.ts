@@ -43,9 +43,13 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
 
 /** The volume, or undefined when the API says that there is none. */
 export async function findVolume(id: string): Promise<VolumeRecord | undefined> {
+  return (await found<{ volume: VolumeRecord }>(`/v2/volumes/${encodeURIComponent(id)}`))?.volume;
+}
+
+/** What the API has at a path, or undefined when it says that there is nothing. */
+export async function found<T extends object>(path: string): Promise<T | undefined> {
   try {
-    const path = `/v2/volumes/${encodeURIComponent(id)}`;
-    return (await call<{ volume: VolumeRecord }>("GET", path)).volume;
+    return await call<T>("GET", path);
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return undefined;
     throw error;

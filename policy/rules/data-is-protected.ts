@@ -25,7 +25,12 @@ const ownSettings = settings({
 type Settings = z.infer<typeof ownSettings>;
 
 /** Pulumi types outside Kubernetes that hold data, or the passwords to it. */
-const TYPES = ["digitalocean:index/volume:Volume", "random:index/randomPassword:RandomPassword"];
+const TYPES = [
+  "digitalocean:index/databaseCluster:DatabaseCluster",
+  "digitalocean:index/spacesBucket:SpacesBucket",
+  "digitalocean:index/volume:Volume",
+  "random:index/randomPassword:RandomPassword",
+];
 
 export default stackRule({
   name: "data-is-protected",

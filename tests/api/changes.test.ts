@@ -9,7 +9,7 @@ import { nodeNames } from "../../local/objects";
 import type { VolumeRecord } from "../../local/standins/digitalocean-client";
 import { drawn } from "../soak";
 import { eventually, within } from "../waits";
-import { type Live, newSite, outputOf, type Site, type Step, uids } from "./harness";
+import { type Live, neverDue, newSite, outputOf, type Site, type Step, uids } from "./harness";
 
 type Change = [what: string, config: Record<string, unknown>, steps: string[]];
 
@@ -388,5 +388,20 @@ describe("setting changes with DigitalOcean Volumes of Pulumi's own", () => {
     const result = await site.attempt(["preview"], { config });
     assert.notEqual(result.exitCode, 0);
     assert.match(outputOf(result), /storage\.mode: found "dynamic"; allowed: "volumes"/);
+  });
+
+  it("a bucket for backups and its key are made once, and the key's secret is in no state", async () => {
+    const offsite = { create: true, region: "fra1", bucket: "yonks-backups" };
+    const backup = { ...neverDue()["matomo:backup"], offsite };
+    Object.assign(site.config, settings({ backup }));
+    await site.up();
+    const { credentials } = await site.secret("matomo-offsite");
+    const pair = /aws_access_key_id = (DO00\w+)\naws_secret_access_key = (\S{44})\n/;
+    const [, id, secret] = pair.exec(credentials) ?? [];
+    assert.ok(secret, "the pair that the cloud handed out");
+    const { status } = await fetch(`${site.cluster.cloudUrl}/v2/spaces/keys/${id}`);
+    assert.equal(status, 200);
+    assert.ok(!(await site.state()).includes(secret));
+    await site.expectUnchanged();
   });
 });

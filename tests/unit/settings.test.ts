@@ -311,6 +311,23 @@ const ROWS: Row[] = [
     /^matomo:backup\.offsite\.secretAccessKey: missing; allowed: 8 to 128/,
   ],
   [
+    "an off-site place without its address",
+    at("backup", { offsite: { ...OFFSITE, endpoint: undefined } }),
+    /^matomo:backup\.offsite\.endpoint: missing; allowed: an address such as https/,
+  ],
+  [
+    "an off-site bucket of the program's own with a key of somebody's",
+    at("backup", {
+      offsite: { create: true, region: "fra1", bucket: "b-1", accessKeyId: OFFSITE.accessKeyId },
+    }),
+    /^matomo:backup\.offsite\.accessKeyId: found a value that is not shown; allowed: none, because/,
+  ],
+  [
+    "an off-site bucket of the program's own where DigitalOcean has none",
+    at("backup", { offsite: { create: true, bucket: "b-1" } }),
+    /^matomo:backup\.offsite\.region: missing; allowed: a region of DigitalOcean Spaces such as fra1/,
+  ],
+  [
     "an off-site key over two lines",
     at("backup", { offsite: { ...OFFSITE, accessKeyId: "key\n[other]" } }),
     /^matomo:backup\.offsite\.accessKeyId: found a value that is not shown; allowed: 8 to 128/,

@@ -1,5 +1,5 @@
 /**
- * The local cloud's HTTP API on loopback: volumes in the shape of DigitalOcean's version 2 API, and
+ * The local cloud's HTTP API on loopback: volumes and keys of Spaces in the shape of DigitalOcean's version 2 API, and
  * hooks under /test/ with which a test loses a volume and finds it again, and counts certificates.
  */
 import { readFile } from "node:fs/promises";
@@ -7,6 +7,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, Server } from "node:http";
 import { doksNames, REGION, stableUuid } from "../digitalocean-cluster";
 import type { OrderBook } from "./orders";
+import type { SpaceStore } from "./spaces";
 import { CloudError } from "./volumes";
 import type { VolumeStore } from "./volumes";
 
@@ -17,9 +18,15 @@ interface Answer {
   text?: string;
 }
 
-export function createApi(volumes: VolumeStore, orders: OrderBook, kubeconfig: string): Server {
+export interface Stores {
+  volumes: VolumeStore;
+  spaces: SpaceStore;
+  orders: OrderBook;
+}
+
+export function createApi(stores: Stores, kubeconfig: string): Server {
   return createServer((request, response) => {
-    answer(volumes, orders, kubeconfig, request)
+    answer(stores, kubeconfig, request)
       .catch((error: Error): Answer => {
         const { status, id } =
           error instanceof CloudError ? error : { status: 500, id: "server_error" };
@@ -34,14 +41,14 @@ export function createApi(volumes: VolumeStore, orders: OrderBook, kubeconfig: s
 }
 
 async function answer(
-  volumes: VolumeStore,
-  orders: OrderBook,
+  { volumes, spaces, orders }: Stores,
   kubeconfig: string,
   request: IncomingMessage,
 ): Promise<Answer> {
   const url = new URL(request.url ?? "/", "http://localhost");
   if (url.pathname.startsWith("/v2/kubernetes/clusters")) return clusters(url, kubeconfig);
   const body = await readBody(request);
+  if (url.pathname.startsWith("/v2/spaces/keys")) return keys(spaces, url, request.method, body);
   const [root, kind, id, action] = url.pathname.split("/").slice(1);
   const route = `${request.method} /${root}/${kind}${id ? "/*" : ""}${action ? `/${action}` : ""}`;
   switch (route) {
@@ -68,6 +75,13 @@ async function answer(
     case "POST /test/volumes/*/restore":
       volumes.restore(id);
       return { status: 204 };
+    case "POST /test/buckets":
+      return { status: 201, body: spaces.makeBucket(body as { name: string; region: string }) };
+    case "GET /test/buckets/*":
+      return { status: 200, body: spaces.bucket(id) };
+    case "DELETE /test/buckets/*":
+      spaces.removeBucket(id);
+      return { status: 204 };
     case "GET /test/certificates":
       return { status: 200, body: { orders: orders.list() } };
     default:
@@ -87,6 +101,25 @@ async function clusters({ pathname }: URL, file: string): Promise<Answer> {
     return { status: 200, text: await readFile(file, "utf8") };
   }
   throw new CloudError(404, "not_found", "The resource you were accessing could not be found.");
+}
+
+/** Key pairs of DigitalOcean's Spaces. */
+function keys(spaces: SpaceStore, { pathname }: URL, method = "GET", body: object): Answer {
+  const wanted = body as { name: string; grants: unknown };
+  const id = pathname.split("/")[4];
+  switch (`${method} ${id ? "one" : "all"}`) {
+    case "POST all":
+      return { status: 201, body: { key: spaces.makeKey(wanted) } };
+    case "GET one":
+      return { status: 200, body: { key: spaces.key(id) } };
+    case "PUT one":
+      return { status: 200, body: { key: spaces.changeKey(id, wanted) } };
+    case "DELETE one":
+      spaces.removeKey(id);
+      return { status: 204 };
+    default:
+      throw new CloudError(404, "not_found", `the local cloud has no ${method} ${pathname}`);
+  }
 }
 
 /** Actions of DigitalOcean take seconds; here they are done when they are answered. */

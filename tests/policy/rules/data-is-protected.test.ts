@@ -5,6 +5,8 @@ import { table } from "../support/table";
 const kept = { opts: { protect: true } };
 const password = resource("random:index/randomPassword:RandomPassword", "pw", { length: 32 });
 const disk = resource("digitalocean:index/volume:Volume", "disk", { size: 10 });
+const space = resource("digitalocean:index/spacesBucket:SpacesBucket", "space", {});
+const server = resource("digitalocean:index/databaseCluster:DatabaseCluster", "db", {});
 const retention = (policy: unknown) =>
   change(workload("StatefulSet", "db"), "spec.persistentVolumeClaimRetentionPolicy", policy);
 
@@ -18,6 +20,9 @@ table("data-is-protected", [
   { title: "a protected password", given: { ...password, ...kept } },
   { title: "a claim that may go", given: claim("data"), finds: ["violation data: protect"] },
   { title: "a DigitalOcean Volume that may go", given: disk, finds: ["violation disk: protect"] },
+  { title: "a bucket that may go", given: space, finds: ["violation space: protect"] },
+  { title: "a protected bucket", given: { ...space, ...kept } },
+  { title: "a managed database that may go", given: server, finds: ["violation db: protect"] },
   {
     title: "a claim that is retained, by setting",
     given: claim("data"),

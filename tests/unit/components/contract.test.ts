@@ -184,6 +184,26 @@ describe("off-site", () => {
     }
   });
 
+  it("a bucket of the program's own has a key pair that opens it alone", async () => {
+    const made = await render(SCENARIOS.space);
+    const of = (kind: string) => made.filter((resource) => kindOf(resource) === kind);
+    const [{ props: bucket }] = of("SpacesBucket");
+    const { name, region, acl, versioning, forceDestroy } = bucket;
+    assert.deepEqual([name, region, acl], ["liberty-backups", "fra1", "private"]);
+    assert.deepEqual([versioning.enabled, forceDestroy], [true, undefined]);
+    const [{ props: key }] = of("SpacesKey");
+    assert.deepEqual(key.grants, [{ bucket: "liberty-backups", permission: "readwrite" }]);
+    const { stringData } = named(made, "Secret", "matomo-offsite");
+    assert.match(stringData.credentials, /^aws_access_key_id = <offsite key>$/m);
+    assert.match(stringData.credentials, /^aws_secret_access_key = <offsite secret>$/m);
+    const { env } = named(made, "CronJob", "matomo-backup").spec.jobTemplate.spec.template.spec
+      .containers[0] as { env: { name: string; value: string }[] };
+    assert.equal(
+      env.find((one) => one.name === "RESTIC_REPOSITORY")!.value,
+      "s3:https://fra1.digitaloceanspaces.com/liberty-backups/matomo.example.com",
+    );
+  });
+
   it("the password of a repository that is there already is taken as it is stated", async () => {
     const repositoryPassword = "of-another-stack0123456789";
     const backup = JSON.stringify({ offsite: { ...OFFSITE, repositoryPassword } });
@@ -214,6 +234,7 @@ describe("off-site", () => {
 describe("in every scenario", () => {
   for (const [scenario, config] of Object.entries(SCENARIOS)) {
     describe(scenario, () => {
+      const isOffsite = config.backup?.includes("offsite") ?? false;
       let site: Rendered[];
       before(async () => {
         site = await render(config);
@@ -224,6 +245,7 @@ describe("in every scenario", () => {
           "Namespace",
           "PersistentVolumeClaim",
           "PersistentVolume",
+          "SpacesBucket",
           "Volume",
           "Secret",
         ];
@@ -239,14 +261,14 @@ describe("in every scenario", () => {
 
       it("every Secret states its type: without, an adopted one would be replaced", () => {
         const secrets = objects(site, "Secret");
-        const offsite = scenario === "offsite" ? ["matomo-offsite"] : [];
+        const offsite = isOffsite ? ["matomo-offsite"] : [];
         assert.deepEqual(names(site, "Secret").sort(), [...CONTRACT.Secret, ...offsite]);
         for (const { name, props } of secrets) assert.equal(props.type, "Opaque", name);
       });
 
       it("a password is made once, whatever its arguments become", () => {
         const passwords = site.filter((resource) => kindOf(resource) === "RandomPassword");
-        assert.equal(passwords.length, scenario === "offsite" ? 6 : 5);
+        assert.equal(passwords.length, isOffsite ? 6 : 5);
         for (const { name, props, opts } of passwords) {
           assert.equal(opts.protect, true, name);
           const stated = Object.keys(props).filter((key) => key !== "result");

@@ -16,6 +16,7 @@ import { condition, sameStatus } from "../../../local/standins/cloud/conditions"
 import { documentationAddress } from "../../../local/standins/cloud/load-balancers";
 import { OrderBook } from "../../../local/standins/cloud/orders";
 import { gigabytes } from "../../../local/standins/cloud/quantity";
+import { SpaceStore } from "../../../local/standins/cloud/spaces";
 import { VolumeStore } from "../../../local/standins/cloud/volumes";
 
 describe("stand-in for DigitalOcean's cloud", () => {
@@ -29,7 +30,8 @@ describe("stand-in for DigitalOcean's cloud", () => {
     folder = mkdtempSync(path.join(tmpdir(), "cloud-"));
     store = new VolumeStore(path.join(folder, "volumes.json"));
     orders = new OrderBook(path.join(folder, "orders.json"));
-    api = createApi(store, orders, path.join(folder, "kubeconfig"));
+    const spaces = new SpaceStore(path.join(folder, "spaces.json"));
+    api = createApi({ volumes: store, spaces, orders }, path.join(folder, "kubeconfig"));
     await new Promise<void>((resolve) => api.listen(0, "127.0.0.1", resolve));
     url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
   });

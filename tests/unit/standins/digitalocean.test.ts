@@ -4,7 +4,7 @@
  * pulumi-digitalocean 4.x and Pulumi's Terraform bridge.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -12,6 +12,7 @@ import * as path from "node:path";
 import { stringify } from "yaml";
 import { createApi } from "../../../local/standins/cloud/api";
 import { OrderBook } from "../../../local/standins/cloud/orders";
+import { SpaceStore } from "../../../local/standins/cloud/spaces";
 import { VolumeStore } from "../../../local/standins/cloud/volumes";
 import { digitalocean } from "../../../local/standins/digitalocean";
 import { UNKNOWN } from "../../../local/standins/wire";
@@ -33,7 +34,8 @@ describe("stand-in for the digitalocean provider", () => {
     folder = mkdtempSync(path.join(tmpdir(), "standins-"));
     store = new VolumeStore(path.join(folder, "volumes.json"));
     const orders = new OrderBook(path.join(folder, "orders.json"));
-    api = createApi(store, orders, path.join(folder, "kubeconfig"));
+    const spaces = new SpaceStore(path.join(folder, "spaces.json"));
+    api = createApi({ volumes: store, spaces, orders }, path.join(folder, "kubeconfig"));
     await new Promise<void>((resolve) => api.listen(0, "127.0.0.1", resolve));
     const url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
     process.env.MATOMO_LOCAL_CLOUD = path.join(folder, "cloud.json");
@@ -192,6 +194,39 @@ describe("stand-in for the digitalocean provider", () => {
     it("says that no cloud runs", async () => {
       process.env.MATOMO_LOCAL_CLOUD = path.join(folder, "nothing.json");
       await assert.rejects(volume.create(inputs), /no local cloud runs .*npm start runs one/);
+    });
+  });
+
+  describe("SpacesBucket and SpacesKey", () => {
+    const bucket = new Caller(digitalocean, "digitalocean:index/spacesBucket:SpacesBucket", "b");
+    const key = new Caller(digitalocean, "digitalocean:index/spacesKey:SpacesKey", "k");
+    const inputs = { name: "liberty-backups", region: "fra1", versioning: { enabled: true } };
+    const grants = [{ bucket: "liberty-backups", permission: "readwrite" }];
+
+    it("is a bucket of that name, once, which a name or region replaces", async () => {
+      const { id, values } = await bucket.create(inputs);
+      assert.equal(values.bucketDomainName, "liberty-backups.fra1.digitaloceanspaces.com");
+      assert.deepEqual((await bucket.diff(values, inputs)).changes, {});
+      await assert.rejects(bucket.create(inputs), /409 bucket liberty-backups already exists/);
+      assert.deepEqual((await bucket.diff(values, { ...inputs, name: "b-2" })).replaces, ["name"]);
+      const lifecycleRules = [{ enabled: true }];
+      assert.deepEqual((await bucket.diff(values, { ...inputs, lifecycleRules })).replaces, []);
+      assert.equal((await bucket.read(id, values, inputs)).id, id);
+      await bucket.delete(id);
+      assert.equal((await bucket.read(id, values, inputs)).id, "");
+    });
+
+    it("tells a key's secret once, and keeps it", async () => {
+      const { id, values, secrets } = await key.create({ name: "k", grants });
+      assert.ok(secrets.has("secretKey"));
+      assert.match(String(values.secretKey), /^.{44}$/);
+      assert.doesNotMatch(readFileSync(path.join(folder, "spaces.json"), "utf8"), /secret/);
+      const again = await key.read(id, values, { name: "k", grants });
+      assert.equal(again.state.values.secretKey, values.secretKey);
+      const renamed = await key.update(id, values, { name: "other", grants });
+      assert.equal(renamed.values.secretKey, values.secretKey);
+      await key.delete(id);
+      assert.equal((await key.read(id, values, { name: "k", grants })).id, "");
     });
   });
 
