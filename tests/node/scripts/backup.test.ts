@@ -273,7 +273,7 @@ describe("backup job", () => {
     async function isKilled(point: string, programs: Record<string, string>): Promise<void> {
       const running = await startWith(site, programs);
       await isHeld(running);
-      site.killAll("HOSTNAME=matomo-backup-1");
+      await site.killAll("HOSTNAME=matomo-backup-1");
       assert.notEqual((await running.finished).status, 0, point);
       assert.deepEqual(sumsNow(), sums, point);
     }
@@ -635,7 +635,7 @@ describe("restore", () => {
     const held = site.sandbox.shims({ zstd: "exec sleep infinity" });
     const restore = site.restore({ BACKUP: "newest", ...confirmed, ...held.env }, held.mounts);
     await eventually("the restore", () => site.value("SHOW TABLES LIKE 'fleet_restore%'"));
-    site.killAll("RESTORE_OVERWRITE=yes");
+    await site.killAll("RESTORE_OVERWRITE=yes");
     assert.notEqual((await restore).status, 0);
     const install = await site.install();
     assert.equal(install.status, 1);

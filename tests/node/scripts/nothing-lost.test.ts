@@ -91,7 +91,7 @@ describe("nothing is lost", () => {
   });
 
   it("while the web pod's processes are killed", async () => {
-    site.killAll("apache2", "cmdline");
+    await site.killAll("apache2", "cmdline");
     await site.web!.finished;
     await site.startWeb();
     await answered(20);

@@ -175,7 +175,7 @@ describe("off-site backup", () => {
       fails(await offsite.bring(), /another backup is running/);
       fails(await offsite.fetch("newest"), /a backup is running[^]*Nothing was touched/);
       holder.kill("SIGKILL");
-      site.killAll("/dev/null", "cmdline");
+      await site.killAll("/dev/null", "cmdline");
       await holder.finished;
     });
 
@@ -275,7 +275,7 @@ describe("off-site backup", () => {
         } else {
           await isHeld(running);
         }
-        site.killAll("HOSTNAME=matomo-backup-1");
+        await site.killAll("HOSTNAME=matomo-backup-1");
         assert.notEqual((await running.finished).status, 0);
         assert.deepEqual(await offsite.proven(), proven ? [...there, name] : there);
         assert.deepEqual(onVolume(), volume);

@@ -84,7 +84,7 @@ describe("restore over a live site", () => {
   async function isKilled(programs: Record<string, string>, backup?: string): Promise<string> {
     const running = await startWith(programs, backup);
     await isHeld(running);
-    site.killAll("RESTORE_OVERWRITE=yes");
+    await site.killAll("RESTORE_OVERWRITE=yes");
     const { status, output } = await running.finished;
     assert.notEqual(status, 0);
     return output;
@@ -234,7 +234,7 @@ describe("restore over a live site", () => {
       const { mounts, env } = site.sandbox.shims(heldAt(LOADS, 400));
       const running = await site.spawnRestore({ BACKUP: name, ...env }, mounts);
       await isHeld(running);
-      site.killAll("BACKUP=");
+      await site.killAll("BACKUP=");
       await running.finished;
       const bad = await withDump("2020-01-01T000000Z", "echo '-- Dump completed'");
       const failed = await site.restore({ BACKUP: bad });

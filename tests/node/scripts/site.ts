@@ -367,10 +367,16 @@ export class Site {
     });
   }
 
-  /** Kills them all, those included that are forked meanwhile. */
-  killAll(text: string, file?: "environ" | "cmdline"): void {
+  /** Kills them all, those included that are forked meanwhile, and waits until none has its number any more. */
+  async killAll(text: string, file?: "environ" | "cmdline"): Promise<void> {
+    const killed = new Set<number>();
     let pids: number[];
-    while ((pids = this.pidsWith(text, file)).length) pids.forEach(kill);
+    while ((pids = this.pidsWith(text, file)).length) {
+      pids.forEach(kill);
+      pids.forEach((pid) => killed.add(pid));
+    }
+    const areGone = () => ![...killed].some((pid) => fs.existsSync(`/proc/${pid}`));
+    await eventually("the end of what was killed", areGone, "processEnds");
   }
 
   dispose(): Promise<void> {
