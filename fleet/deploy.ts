@@ -30,16 +30,22 @@ export async function preview(
   );
 }
 
-/** Deploys the stack; the pack judges each resource once more before it is made. */
+/**
+ * Deploys the stack; the pack judges each resource once more before it is made. With `refresh`, what is
+ * gone from the cluster is made anew: else the state's word is taken for it.
+ */
 export async function up(
   fleet: Fleet,
   stack: Stack,
   policyPack: string,
   progress: Progress,
+  { refresh = false } = {},
 ): Promise<OperationReport> {
   const engine = await openStack(fleet, stack);
+  // The kubeconfig of the last deployment may have ended; the program knows the one of now.
+  const looks = refresh ? { refresh, runProgram: true } : {};
   return operate(progress, (onEvent) =>
-    engine.up({ ...engineOptions(fleet, stack), policyPacks: [policyPack], onEvent }),
+    engine.up({ ...engineOptions(fleet, stack), ...looks, policyPacks: [policyPack], onEvent }),
   );
 }
 

@@ -24,7 +24,8 @@ export interface Engine {
   /** Writes the state in one piece; values in it are encrypted on the way. */
   importState(state: Deployment): Promise<void>;
   preview(): Promise<OperationReport>;
-  up(): Promise<OperationReport>;
+  /** `refresh`: what is gone from the cluster is made anew. Default: the state is believed. */
+  up(options?: { refresh?: boolean }): Promise<OperationReport>;
 }
 
 export function stackEngine(
@@ -58,7 +59,7 @@ export function stackEngine(
       }
     },
     preview: () => preview(fleet, stack, policyPack, progress),
-    up: () => up(fleet, stack, policyPack, progress),
+    up: (options) => up(fleet, stack, policyPack, progress, options),
   };
 }
 

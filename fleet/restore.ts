@@ -3,7 +3,9 @@
  * restore Job runs, and the web pod comes again. No nightly backup begins meanwhile.
  */
 import { NAMES, NAMESPACE } from "../components/labels";
+import { survey } from "../components/live";
 import { ROLLOUT_SECONDS } from "../components/pods";
+import { STORAGE_CLASS } from "../components/storage";
 import type { Cluster } from "./cluster";
 import { Failure, UsageError } from "./errors";
 import { jobName, type JobResult, readCronJob, runJob } from "./jobs";
@@ -29,6 +31,25 @@ export async function readWeb(cluster: Cluster): Promise<Web> {
   if (!web) throw new UsageError(`there is no Deployment ${NAMES.web}: deploy the stack first`);
   const { spec, status } = web;
   return { wanted: spec?.replicas !== 0, serving: (status?.readyReplicas ?? 0) > 0 };
+}
+
+/** Whether nothing of the site is there: no web server, and no claim that could have its data. */
+export async function isGone(cluster: Cluster): Promise<boolean> {
+  const [{ claims }, web] = await Promise.all([survey(cluster.kubeconfig), findWeb(cluster)]);
+  return !web && !Object.keys(claims).length;
+}
+
+/** Volumes of Pulumi's own that outlived their claims, by name: they have the data, and no new claim gets them. */
+export async function volumesLeft({ core }: Cluster): Promise<string[]> {
+  const { items } = await core.listPersistentVolume();
+  return items
+    .filter(({ spec, status }) => {
+      const { claimRef, storageClassName, persistentVolumeReclaimPolicy: policy } = spec!;
+      const isOurs = claimRef?.namespace === NAMESPACE && storageClassName === STORAGE_CLASS;
+      return isOurs && policy === "Retain" && status?.phase !== "Bound";
+    })
+    .map(({ metadata }) => metadata!.name!)
+    .sort();
 }
 
 /**

@@ -1,12 +1,16 @@
 /**
  * `fleet restore`: a site back from a backup. Replacing a site that is there is told twice: once
- * that it shall be done, and once by the site's host name.
+ * that it shall be done, and once by the site's host name. Where nothing of it is left, it is made anew
+ * first, as an `up` makes it.
  */
-import { connect } from "../cluster";
+import type { Settings } from "../../components/settings";
+import { type Cluster, connect } from "../cluster";
+import { policyPackOption } from "../deploy";
+import { stackEngine } from "../engine";
 import { Interrupted, UsageError } from "../errors";
 import type { Register } from "../fleet";
 import { jobText } from "./run-job";
-import { readWeb, restore } from "../restore";
+import { isGone, readWeb, restore, volumesLeft } from "../restore";
 import type { RestoreOptions } from "../restore-job";
 import { runStack } from "../run";
 import { assertHostName, chooseStack, readSettings } from "../stacks";
@@ -15,6 +19,7 @@ interface Options {
   from: string;
   yes?: boolean;
   overwrite?: string;
+  policyPack: string;
 }
 
 const FROM = /^(?:(offsite)(?::|$))?(newest|\d{4}-\d\d-\d\dT\d{6}Z)?$/;
@@ -45,6 +50,7 @@ export const registerRestore: Register = (program, run) => {
     )
     .option("--yes", "do it without asking; needed without a terminal")
     .option("--overwrite <domain>", "replace the site that is there: its host name, said again")
+    .addOption(policyPackOption())
     .action((name: string, options: Options) =>
       run(command, async (fleet) => {
         const stack = await chooseStack(fleet, name);
@@ -56,8 +62,15 @@ export const registerRestore: Register = (program, run) => {
         const { output, interrupted: signal } = fleet;
         const cluster = await connect(fleet, where);
         let replace = options.overwrite;
-        const { serving } = await readWeb(cluster);
-        const question = `Restore ${from} into ${name} (${domain})? Its web pod is away meanwhile.`;
+        const anew = await isGone(cluster);
+        if (anew) {
+          assertFromAway(chosen, name, settings);
+          if (settings.storage.mode === "volumes") await assertNoVolumes(cluster, name);
+        }
+        const { serving } = anew ? { serving: false } : await readWeb(cluster);
+        const question = anew
+          ? `Nothing of ${name} (${domain}) is in its cluster. Make it anew, and restore ${from} into it?`
+          : `Restore ${from} into ${name} (${domain})? Its web pod is away meanwhile.`;
         if (!yes && !(await output.confirm(question, { signal }))) return untouched(name);
         if (serving && replace === undefined) {
           const again =
@@ -68,9 +81,15 @@ export const registerRestore: Register = (program, run) => {
           if (!(await output.confirm(again, answer))) return untouched(name);
           replace = domain;
         }
-        const result = await runStack(fleet, stack, (progress) =>
-          restore(cluster, { ...chosen, replace }, progress, signal),
-        ).catch((error: unknown) => {
+        const result = await runStack(fleet, stack, async (progress) => {
+          if (anew) {
+            progress("up");
+            await stackEngine(fleet, stack, options.policyPack, progress).up({ refresh: true });
+            // What serves now is the empty site that was just made.
+            replace = domain;
+          }
+          return restore(cluster, { ...chosen, replace }, progress, signal);
+        }).catch((error: unknown) => {
           if (!(error instanceof Interrupted)) throw error;
           throw new Interrupted(
             "The web pod may be away, with no nightly backup, and a Job that was made goes on. When it has " +
@@ -85,6 +104,40 @@ export const registerRestore: Register = (program, run) => {
       }),
     );
 };
+
+/**
+ * That a site of which nothing is left has its backup elsewhere.
+ * @throws UsageError when it is to come from the backup volume, which is gone as well
+ */
+function assertFromAway(
+  { from }: ReturnType<typeof chosenBackup>,
+  stack: string,
+  { backup }: Settings,
+): void {
+  const gone = `nothing of ${stack} is in its cluster, its backup volume neither`;
+  if (!backup.offsite) {
+    throw new UsageError(
+      `${gone}, and matomo:backup.offsite states no other place. Deploy it, and bring a backup onto its ` +
+        "volume: docs/operations.md, After the loss of a whole cluster",
+    );
+  }
+  if (!from) throw new UsageError(`${gone}; allowed: --from offsite, or offsite:NAME`);
+}
+
+/**
+ * That no volume of Pulumi's own is left, which has the site's data and is bound to a claim that is gone.
+ * @throws UsageError that says how the site comes back with them
+ */
+async function assertNoVolumes(cluster: Cluster, stack: string): Promise<void> {
+  const left = await volumesLeft(cluster);
+  if (!left.length) return;
+  throw new UsageError(
+    `the volumes of ${stack} are still there, with its data: ${left.join(", ")}. Free them for new claims, and ` +
+      `the site comes back without a restore:\n` +
+      `kubectl patch pv ${left.join(" ")} -p '{"spec":{"claimRef":{"uid":null,"resourceVersion":null}}}'\n` +
+      `pulumi up --stack ${stack} --refresh --run-program`,
+  );
+}
 
 function untouched(stack: string) {
   return { ok: false, json: { stack, ok: false }, text: `${stack}: nothing was touched` };

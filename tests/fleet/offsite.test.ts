@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { Bench } from "../incidents/cluster/bench";
 import { stateOffsite } from "../offsite";
 import { OFFSITE } from "../scenarios";
+import { within } from "../waits";
 import { benchOf, type FleetBench, ownSite } from "./bench";
 import { LogServer } from "./log-server";
 import { Volumes } from "./volumes";
@@ -73,5 +74,42 @@ describe("a backup that does not get off-site", () => {
     const again = await bench.run("repair-volume", "personal", "backup", "--yes");
     assert.match(again.stdout, /^matomo-backup HEALTHY\n/);
     assert.equal(again.exitCode, 0, again.stderr);
+  });
+
+  it("comes back into a namespace that was emptied, by one command", async () => {
+    const passwords = await bench.site.passwords();
+    await bench.site.kubectl("delete", "namespace", "matomo", within("podGone"));
+    const here = await bench.run("restore", "personal", "--from", "newest", "--yes");
+    assert.equal(here.exitCode, 2);
+    assert.match(here.stderr, /its backup volume neither; allowed: --from offsite/);
+    const unasked = await bench.run("restore", "personal", "--from", "offsite");
+    assert.equal(unasked.exitCode, 2);
+    assert.match(unasked.stderr, /Nothing of personal .* Make it anew.*\n?.*say --yes/);
+    assert.equal(
+      await bench.site
+        .kubectl("get", "namespace", "-o", "name")
+        .then((all) => all.includes("matomo")),
+      false,
+    );
+    const { exitCode, stderr } = await bench.run(
+      "restore",
+      "personal",
+      "--from",
+      "offsite",
+      "--yes",
+    );
+    assert.equal(exitCode, 0, stderr);
+    assert.deepEqual(await bench.site.passwords(), passwords);
+    const [restored] = (await bench.site.list("jobs")).filter(({ metadata }) =>
+      metadata!.name!.startsWith("matomo-restore-"),
+    );
+    const { initContainers, containers } = restored.spec.template.spec;
+    assert.deepEqual(
+      [...initContainers, ...containers].map(({ name }: { name: string }) => name),
+      ["offsite", "restore"],
+    );
+    assert.equal(await bench.readyPods("web"), 1);
+    const preview = await bench.json("preview", "personal");
+    assert.deepEqual(Object.keys(preview.stacks[0].counts), ["same"]);
   });
 });

@@ -9,7 +9,7 @@ import { benchOf, type FleetBench } from "../fleet/bench";
 import { stateOffsite } from "../offsite";
 import { Bucket } from "./bucket";
 import { assertFurnished, furnish, tables } from "./furniture";
-import { emptyNode, HOST, type NodeSite } from "./harness";
+import { emptyNode, type NodeSite } from "./harness";
 import { KEY } from "./scripts/offsite";
 
 /** Tables in which a new cluster's web pod writes at its start: what it leaves alone in them. */
@@ -41,8 +41,6 @@ describe("a site whose cluster is lost", () => {
     await bucket.serve(site);
     await stateOffsite(site, { ...bucket.settings(), ...more });
     bench = await benchOf(site);
-    await fleet("up", "local", "--yes");
-    site.url = await openSite(site.cluster);
   }
   async function fleet(...words: string[]): Promise<string> {
     const { exitCode, stdout, stderr } = await bench.run(...words);
@@ -60,6 +58,8 @@ describe("a site whose cluster is lost", () => {
 
   it("is back on another one, by one command, from off-site alone", async () => {
     await anew();
+    await fleet("up", "local", "--yes");
+    site.url = await openSite(site.cluster);
     await furnish(site);
     await site.query(ADD_GOAL);
     for (const visitor of ["one", "two"]) assert.equal(await site.track(visitor), 200);
@@ -82,14 +82,14 @@ describe("a site whose cluster is lost", () => {
     await site.close();
     const lost = Date.now();
     await anew({ repositoryPassword: place.password });
-    assert.notEqual(await tables(site), checksums);
     const ready = Date.now();
-    await fleet("restore", "local", "--from", "offsite", "--yes", "--overwrite", HOST);
+    await fleet("restore", "local", "--from", "offsite", "--yes");
+    site.url = await openSite(site.cluster);
     await site.webReady();
     const seconds = (from: number) => Math.round((Date.now() - from) / 1000);
     const [all, restored] = [seconds(lost), seconds(ready)];
     console.log(
-      `      the drill took ${all} s: ${all - restored} to a new site, ${restored} to restore it`,
+      `      the drill took ${all} s: ${all - restored} to a new cluster, ${restored} to the site`,
     );
 
     assert.equal(await tables(site), checksums);
