@@ -11,7 +11,8 @@ import { drawn, drawnBy } from "../../soak";
 import { eventually } from "../../waits";
 import { backupWith, goOn, held, HOLD, isHeld, LOADS, pidOf, startWith } from "./faults";
 import type { Running } from "./sandbox";
-import { ARCHIVE_TOKEN, DATABASE_USER, kill, Site, WEB_USER } from "./site";
+import { kill } from "./sandbox";
+import { ARCHIVE_TOKEN, DATABASE_USER, Site, WEB_USER } from "./site";
 
 /** A table of `rows` rows of 1 KiB that compresses to about half. */
 function bulk(table: string, rows: number): string {

@@ -6,6 +6,7 @@
  * Needs root on a Debian. Nothing is started outside the namespaces, and all of it ends with
  * `dispose`.
  */
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
@@ -13,6 +14,7 @@ import * as path from "node:path";
 import { imageSources, systems } from "../../../local/node/images";
 import { ensureArtefact } from "../../../local/toolchain";
 import { forget, observe, type Observed } from "../../evidence";
+import { eventually } from "../../waits";
 
 /** A folder of this run's in memory, by which the run finds it that has to take it away. */
 function inMemory(name: string): string {
@@ -99,6 +101,15 @@ function enter(lower: string, root: string, container: Container): string {
       `--bounding-set=-all --inh-caps=-all -- "$@"`,
   );
   return lines.join("\n");
+}
+
+/** Kills a process, which may have ended by itself. */
+export function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, "ESRCH");
+  }
 }
 
 export class Sandbox implements Observed {
@@ -230,10 +241,22 @@ export class Sandbox implements Observed {
   /** Ends every container at once, as a node does that is lost. */
   async loseContainers(): Promise<void> {
     const ended = [...this.running].map((child) => child.finished);
-    for (const pid of this.processes()) {
-      if (pid !== this.network!.pid) process.kill(pid, "SIGKILL");
-    }
+    await this.killAll(() => true);
     await Promise.all(ended);
+  }
+
+  /** Kills processes, those included that are forked meanwhile, and waits until none has its number any more. */
+  async killAll(which: (pid: number) => boolean): Promise<void> {
+    const killed = new Set<number>();
+    const running = () => this.processes().filter((pid) => pid !== this.network!.pid && which(pid));
+    for (let pids = running(); pids.length; pids = running()) {
+      for (const pid of pids) {
+        kill(pid);
+        killed.add(pid);
+      }
+    }
+    const areGone = () => ![...killed].some((pid) => fs.existsSync(`/proc/${pid}`));
+    await eventually("the end of what was killed", areGone, "processEnds");
   }
 
   /** The containers' words, the configuration, the site's state and what is on each volume. */

@@ -2,7 +2,6 @@
  * A whole site in a sandbox: the database, the web pod's three containers in their order, and the
  * jobs, each with the mounts and the environment that the components give them.
  */
-import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
@@ -48,12 +47,12 @@ export const RENDER: RenderArgs = {
 
 type Mounts = Container["mounts"];
 
-/** Kills a process, which may have ended by itself. */
-export function kill(pid: number): void {
+/** Whether a process's environment (or command line) holds a text. */
+function holds(pid: number, text: string, file: "environ" | "cmdline" = "environ"): boolean {
   try {
-    process.kill(pid, "SIGKILL");
-  } catch (error) {
-    assert.equal((error as NodeJS.ErrnoException).code, "ESRCH");
+    return fs.readFileSync(`/proc/${pid}/${file}`, "latin1").includes(text);
+  } catch {
+    return false; // it ended meanwhile
   }
 }
 
@@ -357,26 +356,13 @@ export class Site {
   }
 
   /** Processes of the sandbox whose environment (or command line) holds a text. */
-  pidsWith(text: string, file: "environ" | "cmdline" = "environ"): number[] {
-    return this.sandbox.processes().filter((pid) => {
-      try {
-        return fs.readFileSync(`/proc/${pid}/${file}`, "latin1").includes(text);
-      } catch {
-        return false; // it ended meanwhile
-      }
-    });
+  pidsWith(text: string, file?: "environ" | "cmdline"): number[] {
+    return this.sandbox.processes().filter((pid) => holds(pid, text, file));
   }
 
-  /** Kills them all, those included that are forked meanwhile, and waits until none has its number any more. */
-  async killAll(text: string, file?: "environ" | "cmdline"): Promise<void> {
-    const killed = new Set<number>();
-    let pids: number[];
-    while ((pids = this.pidsWith(text, file)).length) {
-      pids.forEach(kill);
-      pids.forEach((pid) => killed.add(pid));
-    }
-    const areGone = () => ![...killed].some((pid) => fs.existsSync(`/proc/${pid}`));
-    await eventually("the end of what was killed", areGone, "processEnds");
+  /** Kills them all, and waits until they are gone. */
+  killAll(text: string, file?: "environ" | "cmdline"): Promise<void> {
+    return this.sandbox.killAll((pid) => holds(pid, text, file));
   }
 
   dispose(): Promise<void> {
