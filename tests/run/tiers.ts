@@ -15,10 +15,10 @@ export interface Tier {
 /** In the order in which they begin: what takes longest first, but for those that answer at once. */
 export const tiers: Tier[] = [
   { name: "node", on: "node" },
+  { name: "scripts", within: "node", on: "node" },
   { name: "unit", on: "npm" },
   { name: "api", on: "cluster" },
   { name: "policy", on: "npm" },
-  { name: "scripts", within: "node", on: "node" },
   { name: "fleet", on: "cluster" },
   { name: "adoption", on: "cluster" },
   { name: "incidents", on: "cluster" },
