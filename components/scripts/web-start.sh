@@ -69,6 +69,8 @@ front=$!
 # process is gone.
 while kill -0 "$front" 2>/dev/null && kill -0 "$php" 2>/dev/null; do wait -n || true; done
 for one in "$front" "$php"; do kill -TERM "$one" 2>/dev/null || true; done
+# A further signal changes nothing, and would be taken for how they ended.
+trap '' TERM INT WINCH
 status=0
 for one in "$front" "$php"; do
   while kill -0 "$one" 2>/dev/null; do wait "$one" || true; done
