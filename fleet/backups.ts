@@ -203,7 +203,7 @@ export function volumeJob(
  * @throws Failure when it did not come to its end
  */
 export function parseList(log: string[]): BackupVolume {
-  const lines = log.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+  const lines = parsed(log);
   const volume = lines.find((line) => line.volume)?.volume as BackupVolume | undefined;
   if (!volume) throw new Failure("the backups cannot be listed: the pod's log is not whole");
   const backups = lines
@@ -227,13 +227,21 @@ export function parseList(log: string[]): BackupVolume {
     .filter((line) => line.other !== undefined)
     .map(({ other: name, bytes, changed }): OtherEntry => ({ name, bytes, changed }));
   const { bytes, free } = volume;
-  const offsite = parseOffsite(log);
+  const offsite = offsiteIn(lines);
   return { backups, others, bytes, free, ...(offsite && { offsite }) };
 }
 
 /** What list-offsite.sh printed; undefined when it did not run. */
 export function parseOffsite(log: string[]): Offsite | undefined {
-  const lines = log.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+  return offsiteIn(parsed(log));
+}
+
+/** The lines of JSON among what a pod printed. */
+function parsed(log: string[]) {
+  return log.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+}
+
+function offsiteIn(lines: ReturnType<typeof parsed>): Offsite | undefined {
   const repository = lines.find((line) => line.repository)?.repository;
   if (!repository) return undefined;
   return {

@@ -11,7 +11,6 @@ import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import type { V1CronJob, V1Job } from "@kubernetes/client-node";
-import { Refusal } from "../components/failure";
 import { NAMESPACE } from "../components/labels";
 import {
   type Manifest,
@@ -22,12 +21,12 @@ import {
   temporaryJob,
   volumeJob,
 } from "./backups";
+import type { ChosenBackup } from "./chosen-backup";
 import type { Cluster } from "./cluster";
 import { Failure, UsageError } from "./errors";
 import { type Execute, executor, type Stream, streamer } from "./execute";
 import { bytes } from "./format";
-import { nightlyPod, OFFSITE_SECRET } from "./nightly-pod";
-import type { RestoreOptions } from "./restore-job";
+import { nightlyPod, OFFSITE_SECRET, offsiteOf } from "./nightly-pod";
 import type { Progress } from "./run";
 import { awaitObjects } from "./watch";
 
@@ -47,9 +46,6 @@ export interface Download {
   bytes: number;
 }
 
-/** Which backup, as `fleet restore` chooses one. */
-export type Chosen = Pick<RestoreOptions, "backup" | "from">;
-
 /**
  * Brings a proven backup into `to`/NAME, readable by its owner alone.
  * @throws UsageError when there is no such backup; Failure when it cannot be brought, or is not what its
@@ -57,7 +53,7 @@ export type Chosen = Pick<RestoreOptions, "backup" | "from">;
  */
 export async function downloadBackup(
   cluster: Cluster,
-  chosen: Chosen,
+  chosen: ChosenBackup,
   to: string,
   progress: Progress,
   signal: AbortSignal,
@@ -88,26 +84,21 @@ export async function downloadBackup(
 }
 
 /** The Job whose pod waits to be asked for files; of the volume, it has that read-only. */
-export function downloadJob(cronJob: V1CronJob, name: string, { from }: Chosen): V1Job {
+export function downloadJob(cronJob: V1CronJob, name: string, { from }: ChosenBackup): V1Job {
   const script = scriptOf(from);
-  const { spec, pod, backup, offsite } = nightlyPod(cronJob, script);
-  if (from === "offsite" && !offsite) {
-    throw new Refusal(
-      "the stack has no off-site repository: state matomo:backup.offsite and deploy it first.",
-    );
-  }
+  const nightly = nightlyPod(cronJob, script);
   const container = from
-    ? onVolume(offsite!, script, [OFFSITE_SECRET, "scripts", "tmp"])
-    : onVolume(backup, script, ["backup", "scripts", "tmp"]);
+    ? onVolume(offsiteOf(nightly), script, [OFFSITE_SECRET, "scripts", "tmp"])
+    : onVolume(nightly.backup, script, ["backup", "scripts", "tmp"]);
   const waits = { ...readOnly(container), name: CONTAINER, command: ["sleep", String(DEADLINE)] };
-  const job = volumeJob(cronJob, name, { spec, pod }, [waits]);
+  const job = volumeJob(cronJob, name, nightly, [waits]);
   job.spec!.activeDeadlineSeconds = DEADLINE;
   // The first process of a container is not ended by SIGTERM that it does not know.
   job.spec!.template.spec!.terminationGracePeriodSeconds = 1;
   return job;
 }
 
-const scriptOf = (from: Chosen["from"]) => (from ? "list-offsite.sh" : "list-backups.sh");
+const scriptOf = (from: ChosenBackup["from"]) => (from ? "list-offsite.sh" : "list-backups.sh");
 
 async function runningPod(cluster: Cluster, job: string, signal: AbortSignal): Promise<string> {
   const labelSelector = `job-name=${job}`;
@@ -126,7 +117,11 @@ async function runningPod(cluster: Cluster, job: string, signal: AbortSignal): P
 }
 
 /** Name of the backup that was asked for. */
-async function nameOf(execute: Execute, pod: string, { backup, from }: Chosen): Promise<string> {
+async function nameOf(
+  execute: Execute,
+  pod: string,
+  { backup, from }: ChosenBackup,
+): Promise<string> {
   const shell = from ? "sh" : "bash";
   const said = await execute(pod, CONTAINER, [shell, `${SCRIPTS}/${scriptOf(from)}`]);
   const log = said.stdout.split("\n");
@@ -147,7 +142,7 @@ class Source {
   constructor(
     private readonly stream: Stream,
     private readonly pod: string,
-    private readonly chosen: Chosen,
+    private readonly chosen: ChosenBackup,
     readonly name: string,
     private readonly signal: AbortSignal,
   ) {}

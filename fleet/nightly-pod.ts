@@ -40,6 +40,17 @@ export function nightlyPod(cronJob: V1CronJob, script: string): NightlyPod {
   return { spec, pod, backup, offsite: containers.find(({ name }) => name === "offsite") };
 }
 
+/**
+ * What brings backups off-site.
+ * @throws Refusal where the stack has no such place
+ */
+export function offsiteOf({ offsite }: NightlyPod): V1Container {
+  if (offsite) return offsite;
+  throw new Refusal(
+    "the stack has no off-site repository: state matomo:backup.offsite and deploy it first.",
+  );
+}
+
 /** The command of a container, with another script of the same folder. */
 export function commandOf({ command }: V1Container, script: string): string[] {
   const [shell, path] = command!;

@@ -7,17 +7,14 @@
  * cluster runs at night: the same images, Secrets, network rules and limits.
  */
 import type { V1Container, V1CronJob, V1Job } from "@kubernetes/client-node";
-import { Refusal } from "../components/failure";
 import { NAMES } from "../components/labels";
 import { WWW_DATA } from "../components/pods";
+import type { ChosenBackup } from "./chosen-backup";
 import { ONCE } from "./jobs";
-import { commandOf, nightlyPod, OFFSITE_SECRET } from "./nightly-pod";
+import { commandOf, nightlyPod, OFFSITE_SECRET, offsiteOf } from "./nightly-pod";
 
-export interface RestoreOptions {
-  /** Name of a proven backup, or `newest`. */
-  backup: string;
-  /** Where it is. From off-site it is brought onto the backup volume first. Default: that volume. */
-  from?: "offsite";
+/** From off-site the backup is brought onto the backup volume first. */
+export interface RestoreOptions extends ChosenBackup {
   /** Replace the site that is there: its primary host name, said again. */
   replace?: string;
 }
@@ -27,13 +24,9 @@ export interface RestoreOptions {
  * @throws Refusal when that is not the program's
  */
 export function restoreJob(cronJob: V1CronJob, name: string, options: RestoreOptions): V1Job {
-  const { spec, pod, backup: container, offsite } = nightlyPod(cronJob, "restore.sh");
+  const nightly = nightlyPod(cronJob, "restore.sh");
+  const { spec, pod, backup: container } = nightly;
   const fetched = options.from === "offsite";
-  if (fetched && !offsite) {
-    throw new Refusal(
-      "the stack has no off-site repository: state matomo:backup.offsite and deploy it first.",
-    );
-  }
   container.command = commandOf(container, "restore.sh");
   container.name = "restore";
   container.env!.push({ name: "BACKUP", value: fetched ? "offsite" : options.backup });
@@ -45,7 +38,7 @@ export function restoreJob(cronJob: V1CronJob, name: string, options: RestoreOpt
   }
   container.volumeMounts!.push({ name: "state", mountPath: "/state" });
   pod.volumes!.push({ name: "state", persistentVolumeClaim: { claimName: NAMES.web } });
-  pod.initContainers = fetched ? [fetches(offsite!, options.backup)] : [];
+  pod.initContainers = fetched ? [fetches(offsiteOf(nightly), options.backup)] : [];
   pod.containers = [container];
   if (!fetched) pod.volumes = pod.volumes!.filter(({ name }) => name !== OFFSITE_SECRET);
   // The state is the web server's, and stays so.

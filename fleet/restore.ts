@@ -35,8 +35,9 @@ export async function readWeb(cluster: Cluster): Promise<Web> {
 
 /** Whether nothing of the site is there: no web server, and no claim that could have its data. */
 export async function isGone(cluster: Cluster): Promise<boolean> {
-  const [{ claims }, web] = await Promise.all([survey(cluster.kubeconfig), findWeb(cluster)]);
-  return !web && !Object.keys(claims).length;
+  if (await findWeb(cluster)) return false;
+  const { claims } = await survey(cluster.kubeconfig);
+  return !Object.keys(claims).length;
 }
 
 /** Volumes of Pulumi's own that outlived their claims, by name: they have the data, and no new claim gets them. */

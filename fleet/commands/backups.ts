@@ -13,6 +13,7 @@ import {
   type OtherEntry,
   removeBackups,
 } from "../backups";
+import { chosenBackup, FROM_HELP } from "../chosen-backup";
 import { type Cluster, connect } from "../cluster";
 import { downloadBackup } from "../download";
 import { Interrupted, UsageError } from "../errors";
@@ -20,7 +21,6 @@ import { type Fleet, positive, type Register, type Result, type Run } from "../f
 import { age, bytes } from "../format";
 import { table } from "../report";
 import { type Progress, runStack } from "../run";
-import { chosenBackup } from "./restore";
 import { assertHostName, chooseStack, readSettings } from "../stacks";
 
 const HEADER = ["NAME", "AGE", "SIZE", "TABLES", "ROWS", "MATOMO", "MARIADB", "PROVEN"];
@@ -61,11 +61,7 @@ function registerDownload(backups: Command, run: Run): void {
     .description("brings a proven backup to this machine, and compares it with its manifest")
     .argument("<stack>", "stack")
     .requiredOption("--to <folder>", "where its own folder is made: it has visitors' data")
-    .option(
-      "--from <backup>",
-      "a name that `fleet backups` lists, or newest; offsite or offsite:NAME",
-      "newest",
-    )
+    .option("--from <backup>", FROM_HELP, "newest")
     .action((name: string, { from, to }: DownloadOptions) =>
       run(command, async (fleet) => {
         const chosen = chosenBackup(from);

@@ -4,6 +4,7 @@
  * first, as an `up` makes it.
  */
 import type { Settings } from "../../components/settings";
+import { type ChosenBackup, chosenBackup, FROM_HELP } from "../chosen-backup";
 import { type Cluster, connect } from "../cluster";
 import { policyPackOption } from "../deploy";
 import { stackEngine } from "../engine";
@@ -11,7 +12,6 @@ import { Interrupted, UsageError } from "../errors";
 import type { Register } from "../fleet";
 import { jobText } from "./run-job";
 import { isGone, readWeb, restore, volumesLeft } from "../restore";
-import type { RestoreOptions } from "../restore-job";
 import { runStack } from "../run";
 import { assertHostName, chooseStack, readSettings } from "../stacks";
 
@@ -22,32 +22,12 @@ interface Options {
   policyPack: string;
 }
 
-const FROM = /^(?:(offsite)(?::|$))?(newest|\d{4}-\d\d-\d\dT\d{6}Z)?$/;
-
-/**
- * What --from says: a backup, and where it is.
- * @throws UsageError when it says neither
- */
-export function chosenBackup(from: string): Pick<RestoreOptions, "backup" | "from"> {
-  const [found, place, backup] = FROM.exec(from) ?? [];
-  if (!found || from.endsWith(":")) {
-    throw new UsageError(
-      `--from: found "${from}"; allowed: newest, a name such as 2026-01-31T030000Z, offsite, or ` +
-        "offsite:2026-01-31T030000Z",
-    );
-  }
-  return { backup: backup ?? "newest", ...(place && { from: "offsite" as const }) };
-}
-
 export const registerRestore: Register = (program, run) => {
   const command = program
     .command("restore")
     .description("brings a site back from a proven backup: database and state together")
     .argument("<stack>", "stack")
-    .requiredOption(
-      "--from <backup>",
-      "a name that `fleet backups` lists, or newest; offsite or offsite:NAME",
-    )
+    .requiredOption("--from <backup>", FROM_HELP)
     .option("--yes", "do it without asking; needed without a terminal")
     .option("--overwrite <domain>", "replace the site that is there: its host name, said again")
     .addOption(policyPackOption())
@@ -109,11 +89,7 @@ export const registerRestore: Register = (program, run) => {
  * That a site of which nothing is left has its backup elsewhere.
  * @throws UsageError when it is to come from the backup volume, which is gone as well
  */
-function assertFromAway(
-  { from }: ReturnType<typeof chosenBackup>,
-  stack: string,
-  { backup }: Settings,
-): void {
+function assertFromAway({ from }: ChosenBackup, stack: string, { backup }: Settings): void {
   const gone = `nothing of ${stack} is in its cluster, its backup volume neither`;
   if (!backup.offsite) {
     throw new UsageError(

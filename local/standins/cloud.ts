@@ -9,7 +9,6 @@
  * API listens, keeps the volumes in DIR/volumes.json, certificates that were issued in DIR/orders.json,
  * survives restarts of the API server, ends on SIGTERM.
  */
-import { renameSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
@@ -17,6 +16,7 @@ import { createApi } from "./cloud/api";
 import { startAttacher } from "./cloud/attacher";
 import { startCertificates } from "./cloud/certificates";
 import { startGateways } from "./cloud/gateway";
+import { writeKept } from "./cloud/kept";
 import { Kube } from "./cloud/kube";
 import { startLoadBalancers } from "./cloud/load-balancers";
 import { OrderBook } from "./cloud/orders";
@@ -59,8 +59,7 @@ const api = createApi({ volumes, spaces, orders }, handedOut).listen(
     const file = path.join(stateDir, "cloud.json");
     const url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
     // Renamed when it is whole: whoever waits for the file reads it at once.
-    writeFileSync(`${file}.new`, JSON.stringify({ url }));
-    renameSync(`${file}.new`, file);
+    writeKept(file, { url });
   },
 );
 

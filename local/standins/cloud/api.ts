@@ -8,7 +8,7 @@ import type { IncomingMessage, Server } from "node:http";
 import { doksNames, REGION, stableUuid } from "../digitalocean-cluster";
 import type { OrderBook } from "./orders";
 import type { SpaceStore } from "./spaces";
-import { CloudError } from "./volumes";
+import { CloudError, notFound } from "./volumes";
 import type { VolumeStore } from "./volumes";
 
 interface Answer {
@@ -100,7 +100,7 @@ async function clusters({ pathname }: URL, file: string): Promise<Answer> {
   if (what === "kubeconfig" && all.some((one) => one.id === id)) {
     return { status: 200, text: await readFile(file, "utf8") };
   }
-  throw new CloudError(404, "not_found", "The resource you were accessing could not be found.");
+  throw notFound();
 }
 
 /** Key pairs of DigitalOcean's Spaces. */

@@ -3,7 +3,7 @@
  * set of names within a week and no more (incident 16), staging as many as anybody likes. Kept in a
  * file, because a stack that is made again does not reset the real one either.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readKept, writeKept } from "./kept";
 
 const LIMIT = 5;
 const WEEK = 7 * 24 * 3600 * 1000;
@@ -18,7 +18,7 @@ export class OrderBook {
   constructor(private readonly file: string) {}
 
   list(): Order[] {
-    return existsSync(this.file) ? (JSON.parse(readFileSync(this.file, "utf8")) as Order[]) : [];
+    return readKept<Order[]>(this.file, []);
   }
 
   /** Books an order; the refusal, in Let's Encrypt's words, when the limit is reached. */
@@ -34,7 +34,7 @@ export class OrderBook {
         "last 168h0m0s"
       );
     }
-    writeFileSync(this.file, JSON.stringify([...orders, { server, names, at: now }]));
+    writeKept(this.file, [...orders, { server, names, at: now }]);
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 /** The local cloud's buckets, by name, and the keys that open them; kept in a file. */
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { CloudError } from "./volumes";
+import { readKept, writeKept } from "./kept";
+import { CloudError, notFound } from "./volumes";
 
 interface Bucket {
   name: string;
@@ -19,9 +19,7 @@ export class SpaceStore {
   private readonly stored: { buckets: Bucket[]; keys: Key[] };
 
   constructor(private readonly file: string) {
-    this.stored = existsSync(file)
-      ? JSON.parse(readFileSync(file, "utf8"))
-      : { buckets: [], keys: [] };
+    this.stored = readKept(file, { buckets: [], keys: [] });
   }
 
   bucket(name: string): Bucket {
@@ -66,14 +64,12 @@ export class SpaceStore {
     this.save();
   }
 
-  /** Written aside and renamed, so that a kill leaves the old file or the new one. */
   private save(): void {
-    writeFileSync(`${this.file}.new`, JSON.stringify(this.stored, undefined, 2));
-    renameSync(`${this.file}.new`, this.file);
+    writeKept(this.file, this.stored);
   }
 }
 
 function known<T>(one: T | undefined): T {
   if (one) return one;
-  throw new CloudError(404, "not_found", "The resource you were accessing could not be found.");
+  throw notFound();
 }

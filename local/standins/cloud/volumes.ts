@@ -6,8 +6,8 @@
  */
 import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { VolumeRecord } from "../digitalocean-client";
+import { readKept, writeKept } from "./kept";
 
 export interface VolumeRequest {
   name?: string;
@@ -30,6 +30,11 @@ export class CloudError extends Error {
   }
 }
 
+/** Of what an id or a name stands for. */
+export function notFound(): CloudError {
+  return new CloudError(404, "not_found", "The resource you were accessing could not be found.");
+}
+
 const MAX_GIGABYTES = 16 * 1024;
 
 interface Stored {
@@ -42,9 +47,7 @@ export class VolumeStore extends EventEmitter<{ change: [id: string] }> {
 
   constructor(private readonly file: string) {
     super();
-    this.stored = existsSync(file)
-      ? (JSON.parse(readFileSync(file, "utf8")) as Stored)
-      : { volumes: [], lost: [] };
+    this.stored = readKept(file, { volumes: [], lost: [] });
   }
 
   list(filter: { name?: string | null; region?: string | null } = {}): VolumeRecord[] {
@@ -61,7 +64,7 @@ export class VolumeStore extends EventEmitter<{ change: [id: string] }> {
   get(id: string): VolumeRecord {
     const volume = this.find(id);
     if (volume) return volume;
-    throw new CloudError(404, "not_found", "The resource you were accessing could not be found.");
+    throw notFound();
   }
 
   create(request: VolumeRequest): VolumeRecord {
@@ -157,10 +160,8 @@ export class VolumeStore extends EventEmitter<{ change: [id: string] }> {
     this.emit("change", id);
   }
 
-  /** Written aside and renamed, so that a kill leaves the old file or the new one. */
   private save(): void {
-    writeFileSync(`${this.file}.new`, JSON.stringify(this.stored, undefined, 2));
-    renameSync(`${this.file}.new`, this.file);
+    writeKept(this.file, this.stored);
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { V1Container, V1CronJob } from "@kubernetes/client-node";
 import { before, describe, it } from "mocha";
-import { chosenBackup } from "../../../fleet/commands/restore";
+import { chosenBackup } from "../../../fleet/chosen-backup";
 import { restoreJob } from "../../../fleet/restore-job";
 import { type Rendered, render } from "../../render";
 import { SCENARIOS } from "../../scenarios";
