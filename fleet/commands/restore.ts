@@ -44,8 +44,9 @@ export const registerRestore: Register = (program, run) => {
         let replace = options.overwrite;
         const anew = await isGone(cluster);
         if (anew) {
-          assertFromAway(chosen, name, settings);
+          // First: volumes that are left have the data itself.
           if (settings.storage.mode === "volumes") await assertNoVolumes(cluster, name);
+          assertFromAway(chosen, name, settings);
         }
         const { serving } = anew ? { serving: false } : await readWeb(cluster);
         const question = anew

@@ -136,4 +136,30 @@ describe("fleet repair-volume with Volumes of the stack's own", () => {
   it("leaves nothing that the next up would trip over", async () => {
     await bench.site.expectUnchanged();
   });
+
+  it("are left when the namespace is deleted, and come back with the site by what a restore says", async () => {
+    const idOf = async () =>
+      Object.fromEntries([...(await volumes.ofCloud())].map(([name, { id }]) => [name, id]));
+    const [passwords, ids] = [await bench.site.passwords(), await idOf()];
+    await bench.site.kubectl("delete", "namespace", "matomo", within("podGone"));
+    const { exitCode, stderr } = await bench.run(
+      "restore",
+      "personal",
+      "--from",
+      "newest",
+      "--yes",
+    );
+    assert.equal(exitCode, 2, stderr);
+    assert.match(stderr, /the volumes of personal are still there, with its data: /);
+    const [, names, patch] = /^kubectl patch pv (.+) -p '(\{.+\})'$/m.exec(stderr) ?? [];
+    const [, up] = /^pulumi up --stack personal (.+)$/m.exec(stderr) ?? [];
+    assert.ok(names && up, stderr);
+    await bench.site.kubectl("patch", "pv", ...names.split(" "), "-p", patch);
+    await bench.site.pulumi(["up", "--yes", "--skip-preview", ...up.split(" ")]);
+    assert.deepEqual(await idOf(), ids);
+    await volumes.assertEachOnce();
+    assert.deepEqual(await bench.site.passwords(), passwords);
+    assert.equal(await bench.readyPods("web"), 1);
+    await bench.site.expectUnchanged();
+  });
 });
