@@ -100,9 +100,9 @@ describe("npm start", () => {
   });
 
   it("gives kubectl and pulumi on what it made", async () => {
-    const pods = await run("local/run.ts", "kubectl", "get", "pods", "-n", "matomo", "-o", "name");
+    const pods = await run("local/run.ts", "kubectl", "-n", "matomo", "get", "pods", "-o", "name");
     assert.match(pods.text, /pod\/matomo-mariadb-0/);
-    const output = await run("local/run.ts", "pulumi", "stack", "output", "url");
+    const output = await run("local/run.ts", "pulumi", "-s", "local", "stack", "output", "url");
     assert.match(output.text, /matomo\.local\.example\.com/);
   });
 
