@@ -6,7 +6,7 @@
  * refused, and nothing was touched; 130 interrupted.
  */
 import { CommanderError } from "commander";
-import { Failure, Interrupted, reason } from "./errors";
+import { Failure, Interrupted, missingPart, reason } from "./errors";
 import { listenToSignals, openFleet, type Run } from "./fleet";
 import { fleetProgram } from "./program";
 import { isRefusal } from "./run";
@@ -35,7 +35,8 @@ const run: Run = async (command, work) => {
 };
 
 function isExpected(error: unknown): boolean {
-  return error instanceof Failure || error instanceof Interrupted || isRefusal(error);
+  const isOurs = error instanceof Failure || error instanceof Interrupted || isRefusal(error);
+  return isOurs || missingPart(error) !== undefined;
 }
 
 function exitCode(error: unknown): number {

@@ -1,7 +1,7 @@
 /** One operation of the engine, as its events tell it; `preview`, `up` and `drift` read it. */
 import type { EngineEvent, StepEventMetadata } from "@pulumi/pulumi/automation";
 import type { DiagnosticEvent } from "@pulumi/pulumi/automation/events";
-import { Failure } from "./errors";
+import { Failure, missingPart } from "./errors";
 import type { Progress } from "./run";
 
 /** What happens, or would happen, to one resource. */
@@ -128,7 +128,7 @@ export async function operate(
   } catch (error) {
     // The engine ends with an error before its first event when, for one, there is no such stack.
     if (!reader.report.errors.length && !reader.report.violations.length) {
-      reader.report.errors.push(engineError(error));
+      reader.report.errors.push(missingPart(error) ?? engineError(error));
     }
     throw new OperationFailure(reader.report);
   }
@@ -139,7 +139,9 @@ export async function operate(
 function engineError(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   const said = /^ ?stderr: (.*?)(?=^ ?err\?: |(?![\s\S]))/ms.exec(text)?.[1].trim();
-  return (said || text).replace(/^error: /, "");
+  return (said || text)
+    .replace(/^Command failed with exit code \d+: .*\n/, "")
+    .replace(/^error: /, "");
 }
 
 export function nameOf(urn: string): string {

@@ -57,6 +57,27 @@ describe("fleet preview and up", () => {
     assert.ok(!stdout.includes("\u001b"), "colours without a terminal");
   });
 
+  it("names in one line what this machine lacks, and the command that brings it", async () => {
+    const empty = await fs.mkdtemp(path.join(bench.site.folder, "backend-"));
+    const bin = await fs.mkdtemp(path.join(bench.site.folder, "bin-"));
+    await fs.symlink(process.execPath, path.join(bin, "node"));
+    const rows: [NodeJS.ProcessEnv, string][] = [
+      [{ PATH: bin }, "curl -fsSL https://get.pulumi.com | sh"],
+      [{ PULUMI_BACKEND_URL: "" }, "pulumi login"],
+      [{ PULUMI_BACKEND_URL: `file://${empty}` }, "pulumi stack init liberty"],
+      [{ PULUMI_CONFIG_PASSPHRASE: undefined, PULUMI_CONFIG_PASSPHRASE_FILE: undefined }, "export"],
+      [{ PULUMI_CONFIG_PASSPHRASE: "another" }, "encrypted"],
+    ];
+    for (const [env, words] of rows) {
+      for (const command of ["preview", "drift"]) {
+        const { stdout, exitCode } = await bench.runWith({ env }, command, "liberty");
+        assert.equal(exitCode, 1, stdout);
+        const [, said] = /^liberty\n {2}(.*)$/m.exec(stdout) ?? [];
+        assert.ok(said?.includes(words) && stdout.endsWith(said), stdout);
+      }
+    }
+  });
+
   it("writes nothing into the checkout, and no password anywhere", async () => {
     assert.deepEqual(await stackFiles(), bench.filesBefore);
     const passwords = Object.values(await bench.site.passwords());
