@@ -18,12 +18,15 @@ export async function furnish(site: NodeSite): Promise<void> {
   await assertFurnished(site);
 }
 
-/** Takes the user and her goal away: for a site that other files share. */
+/** Takes the user and her goal away: for a site that other files share, and that is as it was then. */
 export async function takeAway(site: NodeSite): Promise<void> {
   const rows = ["user", "user_token_auth"].map(
     (table) => `DELETE FROM matomo_${table} WHERE login = '${GRACE.login}'`,
   );
-  await site.query([...rows, "DELETE FROM matomo_goal WHERE idsite = 1 AND idgoal = 1"].join("; "));
+  const goal = process.env.MATOMO_DIST
+    ? "DELETE FROM matomo_goal WHERE idsite = 1 AND idgoal = 1"
+    : "DROP TABLE IF EXISTS matomo_goal";
+  await site.query([...rows, goal].join("; "));
 }
 
 /** Everything that `furnish` made is lost, or is another. */

@@ -38,6 +38,7 @@ describe("a site whose cluster is lost", () => {
     assert.equal(exitCode, 0, stdout + stderr);
     return stdout + stderr;
   }
+
   it("is back on another one, by one command, from off-site alone", async () => {
     await anew();
     await fleet("up", "local", "--yes");
